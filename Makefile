@@ -1,0 +1,62 @@
+# `make` alone lists what there is.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+# The stamp is newer than what it was made from: nothing is installed twice.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Wirewatch needs Python 3.11 or newer; say PYTHON=/path/to/python3.x"; exit 78; }
+	@echo "[1/3] making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "[2/3] upgrading pip"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@echo "[3/3] installing the pinned dependencies"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable '.[dev]' | sed -u -n 's/^Collecting \([^ ]*\).*/      \1/p'
+	@$(BIN)/wirewatch --help > /dev/null
+	@touch $(READY)
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: setup
+setup: $(READY) ## make .venv and install the pinned dependencies
+
+.PHONY: demo
+demo: $(READY) ## the whole system on a sample newsroom, live, until Ctrl-C
+	@$(BIN)/wirewatch demo
+
+.PHONY: run
+run: $(READY) ## the main job on config/sources.yaml, data under var/
+	@$(BIN)/wirewatch run
+
+.PHONY: test
+test: $(READY) ## all tests, on real servers
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: $(READY) ## format, lint, types, layers, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+.PHONY: format
+format: $(READY) ## put every file into its standard form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: $(READY) ## articles per second per core, beside a bare trafilatura loop
+	@$(BIN)/python benchmarks/bench.py
+
+.PHONY: eval
+eval: $(READY) ## classification figures over ../shared/data, when it is there
+	@$(BIN)/python benchmarks/evaluate.py
+
+.PHONY: clean
+clean: ## remove .venv and caches (never var/)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info

@@ -1,0 +1,1 @@
+"""What an operator edits, and its typed readers. Imports nothing of the rooms."""

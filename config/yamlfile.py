@@ -1,0 +1,96 @@
+"""YAML that an operator edits, checked by pydantic, with errors that name file, line and field."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from workers.domain.errors import ConfigError, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def round_trip() -> YAML:
+    """Return a YAML reader and writer that keeps comments, order and quotes."""
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def read_tree(path: Path) -> Any:
+    """Parse one file into a tree that knows its line numbers.
+
+    Raises ConfigError when the file cannot be read or is not YAML (a key given twice included).
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(Problem(file=path, message=error.strerror or str(error))) from error
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ConfigError(Problem(file=path, line=line, message="not UTF-8 text")) from error
+    try:
+        return round_trip().load(text)
+    except DuplicateKeyError as error:
+        mark = error.problem_mark
+        what = str(error.problem).split(" with value")[0]
+        raise ConfigError(Problem(file=path, line=mark.line + 1 if mark else None, message=what)) from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        what = f"not YAML: {error.problem}"
+        raise ConfigError(Problem(file=path, line=mark.line + 1 if mark else None, message=what)) from error
+    except YAMLError as error:
+        raise ConfigError(Problem(file=path, message=f"not YAML: {error}")) from error
+
+
+def line_of(tree: Any, location: tuple[str | int, ...]) -> int | None:
+    """Return the 1-based line where `location` (keys and indices) stands in a parsed tree, or its nearest parent's."""
+    line: int | None = None
+    for step in location:
+        try:
+            if isinstance(tree, CommentedMap) and step in tree:
+                line = tree.lc.key(step)[0] + 1
+            elif isinstance(tree, CommentedSeq) and isinstance(step, int):
+                line = tree.lc.item(step)[0] + 1
+            else:
+                return line
+            tree = tree[step]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            return line
+    return line
+
+
+def problems_of(error: ValidationError, path: Path, tree: Any, at: tuple[str | int, ...] = ()) -> list[Problem]:
+    """Translate pydantic's report of the subtree at `at` into problems with lines."""
+    problems = []
+    for item in error.errors(include_url=False):
+        location = at + item["loc"]
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            message = "unknown key"
+        elif item["type"] != "missing" and not isinstance(item["input"], dict | list):
+            message = f"{message} (found {item['input']!r})"
+        problems.append(
+            Problem(
+                file=path,
+                line=line_of(tree, location),
+                field=".".join(str(part) for part in location) or None,
+                message=message,
+            )
+        )
+    return problems
+
+
+def read_model(path: Path, model: type[Model]) -> Model:
+    """Read a whole file as one model. Raises ConfigError with every problem of the file."""
+    tree = read_tree(path)
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(*problems_of(error, path, tree)) from error

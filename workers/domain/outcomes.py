@@ -1,0 +1,129 @@
+"""How a step can end, by type, and the closed lists of reasons.
+
+A step returns `Advanced | Dropped | Deferred | Failed`; the ledger writes it down, once, in one place
+(`workers/store/ledger.py`). mypy proves that no ending is forgotten.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class State(StrEnum):
+    """The last *completed* step of an entry. "In progress" is only a lease on the row."""
+
+    DISCOVERED = "discovered"
+    FETCHED = "fetched"
+    EXTRACTED = "extracted"
+    CLASSIFIED = "classified"
+    DROPPED = "dropped"
+    QUARANTINED = "quarantined"
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing more happens to the entry by itself."""
+        return self in FINAL_STATES
+
+
+FINAL_STATES = frozenset({State.CLASSIFIED, State.DROPPED, State.QUARANTINED})
+
+
+class DropReason(StrEnum):
+    """Why a discovered link did not become an article. Closed: the ledger refuses any other word."""
+
+    GONE = "gone"  # 404 or 410
+    REFUSED = "refused"  # another 4xx: login, forbidden, paywall at the door
+    NOT_HTML = "not_html"
+    TOO_LARGE = "too_large"
+    BAD_URL = "bad_url"  # not http(s), no host, credentials inside
+    BLOCKED_ADDRESS = "blocked_address"  # the name leads to an address that is not public
+    REDIRECT_LOOP = "redirect_loop"  # more hops than are allowed
+    ROBOTS = "robots"
+    NO_TEXT = "no_text"
+    NOT_AN_ARTICLE = "not_an_article"
+    BY_OPERATOR = "by_operator"
+
+
+class RetryReason(StrEnum):
+    """Why a step will be tried again at the due time kept in the store."""
+
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"  # refused, reset, no such name, TLS
+    SERVER_ERROR = "server_error"  # 5xx
+    RATE_LIMITED = "rate_limited"  # 429, or 503 with Retry-After
+    BROKEN_BODY = "broken_body"  # cut off, or does not decode
+
+
+class QuarantineReason(StrEnum):
+    """Why an entry was set aside with its payload, for a person to look at."""
+
+    CRASHED = "crashed"  # every try started and none came back: the input kills its process
+    BUG = "bug"  # an error that nobody expected, with its traceback
+    UNREACHABLE = "unreachable"  # every retry was spent
+    UNSTORABLE = "unstorable"  # the store refuses the value
+
+
+class FeedOutcome(StrEnum):
+    """How one poll of a source ended. Counted on the source row."""
+
+    OK = "ok"
+    NOT_MODIFIED = "not_modified"  # 304, or the body has the same hash
+    EMPTY = "empty"  # a feed without entries
+    NOT_A_FEED = "not_a_feed"  # HTML or something else
+    CUT_OFF = "cut_off"  # the document ends in the middle; its whole entries were taken
+    TOO_LARGE = "too_large"
+    GONE = "gone"
+    REFUSED = "refused"
+    BAD_URL = "bad_url"
+    BLOCKED_ADDRESS = "blocked_address"
+    REDIRECT_LOOP = "redirect_loop"
+    ROBOTS = "robots"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    SERVER_ERROR = "server_error"
+    RATE_LIMITED = "rate_limited"
+    BROKEN_BODY = "broken_body"
+    BUG = "bug"
+
+    @property
+    def is_success(self) -> bool:
+        """The source answered as a feed does."""
+        return self in {FeedOutcome.OK, FeedOutcome.NOT_MODIFIED, FeedOutcome.EMPTY}
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced(Generic[T_co]):
+    """The step is complete; `value` is what the next step reads."""
+
+    value: T_co
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The entry ends here, for a reason that is nobody's fault."""
+
+    reason: DropReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Try again. `until` is a wish of the other side (Retry-After); without it the ledger's back-off decides."""
+
+    reason: RetryReason
+    detail: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Cannot succeed, or nobody expected it: few tries, then quarantine with the cause."""
+
+    reason: QuarantineReason
+    detail: str = ""
+
+
+Outcome = Advanced[T_co] | Dropped | Deferred | Failed
