@@ -1,5 +1,6 @@
 """YAML that an operator edits, checked by pydantic, with errors that name file, line and field."""
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,18 +24,32 @@ def round_trip() -> YAML:
     return yaml
 
 
+def read_text(path: Path) -> str:
+    """Return the file's text. Raises ConfigError when it cannot be read or is not UTF-8."""
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(Problem(file=path, message=error.strerror or str(error))) from error
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = body[: error.start].count(b"\n") + 1
+        raise ConfigError(Problem(file=path, line=line, message="not UTF-8 text")) from error
+
+
 def read_tree(path: Path) -> Any:
     """Parse one file into a tree that knows its line numbers.
 
     Raises ConfigError when the file cannot be read or is not YAML (a key given twice included).
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(Problem(file=path, message=error.strerror or str(error))) from error
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise ConfigError(Problem(file=path, line=line, message="not UTF-8 text")) from error
+    return parse_tree(read_text(path), path)
+
+
+def parse_tree(text: str, path: Path) -> Any:
+    """Parse text into a tree that knows its line numbers; `path` is only named in the errors.
+
+    Raises ConfigError when the text is not YAML (a key given twice included).
+    """
     try:
         return round_trip().load(text)
     except DuplicateKeyError as error:
@@ -66,25 +81,42 @@ def line_of(tree: Any, location: tuple[str | int, ...]) -> int | None:
     return line
 
 
+#: Pydantic's words for a wrong type name Python's types; an operator reads YAML's.
+PLAIN_WORDS = {
+    "missing": "missing",
+    "extra_forbidden": "unknown key",
+    "bool_type": "must be true or false",
+    "string_type": "must be text (put it between quotes)",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a group of `key: value` lines",
+    "model_type": "must be a group of `key: value` lines",
+}
+
+
 def problems_of(error: ValidationError, path: Path, tree: Any, at: tuple[str | int, ...] = ()) -> list[Problem]:
     """Translate pydantic's report of the subtree at `at` into problems with lines."""
     problems = []
     for item in error.errors(include_url=False):
         location = at + item["loc"]
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            message = "unknown key"
-        elif item["type"] != "missing" and not isinstance(item["input"], dict | list):
-            message = f"{message} (found {item['input']!r})"
+        message = PLAIN_WORDS.get(item["type"], item["msg"].removeprefix("Value error, "))
+        if item["type"] not in {"missing", "extra_forbidden"} and not isinstance(item["input"], dict | list):
+            message = f"{message} (found {shown(item['input'])})"
         problems.append(
             Problem(
                 file=path,
-                line=line_of(tree, location),
+                line=line_of(tree, location) or 1,
                 field=".".join(str(part) for part in location) or None,
                 message=message,
             )
         )
     return problems
+
+
+def shown(value: object) -> str:
+    """Return a value as an error may show it: short, and without the password of a URL."""
+    text = re.sub(r"//[^/@\s]*@", "//***@", repr(value))
+    return text if len(text) <= 120 else f"{text[:119]}…"
 
 
 def read_model(path: Path, model: type[Model]) -> Model:

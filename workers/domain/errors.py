@@ -3,7 +3,7 @@
 WirewatchError
 ├── ConfigError      what an operator wrote cannot be used (exit 78)
 ├── StartError       a port, folder or server cannot be used (exit 78)
-└── Quarantined      this input can never succeed: keep it, say why
+└── FetchFailed      no usable answer came (workers/domain/ports.py); an ending of the path
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,3 @@ class ConfigError(WirewatchError):
 
 class StartError(WirewatchError):
     """Something outside (a port, a folder, a server) keeps the system from starting; the message says what to do."""
-
-
-class Quarantined(WirewatchError):  # noqa: N818  (a word of the ledger, not "an error")
-    """The input can never succeed: its payload is kept, with the cause, until an operator replays or drops it."""

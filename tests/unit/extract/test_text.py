@@ -1,0 +1,97 @@
+import pytest
+
+from workers.extract.text import tidy
+
+FIRST = "The two ministers signed an agreement on grain and machine parts after two days of talks in the capital."
+REST = (
+    "Duties fall in March, and a second round of talks on transport and energy follows in the spring.\n"
+    "Traders expect exports to double within five years, though neither side gave any figures on Tuesday."
+)
+STORY = f"{FIRST}\n{REST}"
+TEASERS = "Blast hits embassy in northern port city\nGunmen attack convoy near border\nPolice seize weapons …"
+
+HEADS = [
+    "Check Also", "Read also", "Read more:", "Related articles", "RELATED NEWS", "Related Topics", "See also",
+    "More on this",
+    "Most read", "Lire aussi", "À lire aussi :", "Leer también", "Читайте также:", "Материалы по теме", "اخبار مرتبط",
+    "بیشتر بخوانید:", "مطالب مرتبط", "پربازدیدترین", "پربازدیدترین‌ها", "اقرأ أيضا", "اقرأ أيضاً", "مواضيع ذات صلة",
+    "İlgili Haberler", "İLGİLİ HABERLER", "相关阅读", "相关新闻：", "Mehr zum Thema", "Lesen Sie auch", "More stories",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_tail_of_other_stories_is_cut_with_its_head(head: str) -> None:
+    assert tidy(f"{STORY}\n\n{head}\n\n{TEASERS}") == STORY
+
+
+@pytest.mark.parametrize("head", ["Read also", "Читайте также:", "بیشتر بخوانید", "Lire aussi :"])
+def test_inside_an_article_only_the_head_and_its_headline_go(head: str) -> None:
+    text = f"{FIRST}\n{head}\nBlast hits embassy in northern port city\n{REST}\n{STORY}"
+    assert tidy(text) == f"{FIRST}\n{REST}\n{STORY}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Read also: Blast hits embassy", "À lire aussi : Explosion à l’ambassade", "Читайте также: Взрыв у посольства"],
+)
+def test_a_head_with_its_headline_on_one_line_goes_alone(line: str) -> None:
+    assert tidy(f"{FIRST}\n{line}\n{REST}\n{STORY}") == f"{FIRST}\n{REST}\n{STORY}"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Related parties must declare such payments within a month, the regulator said.",
+        "Read more than once, the letter leaves little doubt about its author.",
+        "Most read the report as a warning to smaller exporters.",
+        "Share prices fell by two per cent.",
+        "Subscribe to this view and much of the programme follows.",
+        "Reklam gelirleri yüzde on arttı.",
+        "Popular support for the plan has grown since autumn.",
+        "Tags were removed from the goods before they crossed the border.",
+        "logo.png was found on the seized laptop, investigators said.",
+        "Photographs of the meeting (one of them official) were published - a first for the ministry.",
+    ],
+)
+def test_a_sentence_of_the_story_is_never_taken_for_furniture(sentence: str) -> None:
+    for text in (f"{STORY}\n{sentence}\n{STORY}", f"{STORY}\n{sentence}", f"{sentence}\n{STORY}"):
+        assert sentence in tidy(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Share this article", "Share on Facebook", "Follow us on X and Telegram", "Subscribe to our newsletter",
+        "We use cookies to improve your experience. By continuing you accept this.", "Partager sur Facebook",
+        "Suivez-nous sur Telegram.", "Suscríbete a nuestro boletín", "Подписывайтесь на наш канал в Telegram",
+        "Мы используем файлы cookie, чтобы сайт работал лучше.", "Haberi paylaş", "ما را در تلگرام دنبال کنید",
+        "این سایت از کوکی استفاده می‌کند.", "شارك المقال", "تابعونا على تويتر", "分享到", "Tags: trade, grain",
+        "کد خبر: 123456",         "IMG_1234.JPG", "(photo-01.jpeg)", "© All rights reserved",
+    ],
+)  # fmt: skip
+def test_lines_that_invite_label_or_name_a_file_are_dropped(line: str) -> None:
+    assert tidy(f"{FIRST}\n{line}\n{REST}") == STORY
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("A00219802.jpgTEHRAN (FNA)- Top officials met.", "TEHRAN (FNA)- Top officials met."),
+        ("IMG_77.JPG PARIS (AFP) - Talks began.", "PARIS (AFP) - Talks began."),
+        ("pic-3.pngوزیر خارجه گفت.", "وزیر خارجه گفت."),
+        ("Ministers at the table on FridayVIENNA (XNA) - Talks began.", "VIENNA (XNA) - Talks began."),
+        (
+            "Ministers at the table. Photo: XNA VIENNA, March 3 (XNA) - Talks began.",
+            "VIENNA, March 3 (XNA) - Talks began.",
+        ),
+        ("The talks (in March) - the second - ended.", "The talks (in March) - the second - ended."),
+        ("He said NATO (the alliance) - and others - agreed.", "He said NATO (the alliance) - and others - agreed."),
+    ],
+)
+def test_file_names_and_captions_before_the_dateline_go(line: str, kept: str) -> None:
+    assert tidy(f"{line}\n{STORY}") == f"{kept}\n{STORY}"
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "Read more", STORY, f"{STORY}\n\nCheck Also\n\n{TEASERS}"])
+def test_tidying_twice_changes_nothing(text: str) -> None:
+    assert tidy(tidy(text)) == tidy(text)

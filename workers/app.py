@@ -1,0 +1,115 @@
+"""The Celery app. Each setting with its reason; the marks [E..] are measurements of RELIABILITY.md."""
+
+from typing import Any
+
+from celery import Celery, Task
+from celery.signals import setup_logging, worker_process_init
+from kombu import Queue
+
+from config.settings import Settings, load_settings
+from schedules.beat import beat_schedule
+from schedules.entries import ticks
+from workers.pipeline import CONTROL, QUEUES, ROUTES
+from workers.telemetry import configure_logging
+
+#: Seconds: the hard limit kills a child whose page never ends; the lease (90 s) must outlast it.
+HARD_LIMIT_S = 75
+
+
+class Step(Task):  # type: ignore[misc]
+    """Every task of ours."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the task; a MemoryError must not get past here: Celery would kill the worker over it, again and again [E14]."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except MemoryError as error:
+            raise OutOfMemory(self.name) from error
+
+
+class OutOfMemory(Exception):  # noqa: N818
+    """A task ran out of memory; its lease ends and the entry comes back alone."""
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """Return Celery's configuration. Without a broker address nothing can be sent or consumed; doctor says so."""
+    return {
+        # --- broker: a channel for hints, not a database
+        "broker_url": settings.broker_url.get_secret_value() if settings.broker_url else "memory://",
+        "broker_connection_retry_on_startup": True,  # wait for Redis instead of dying at boot
+        "broker_connection_max_retries": None,  # the default gives up after 100: Redis may be away for a week
+        "broker_connection_timeout": 5,
+        "broker_pool_acquire_timeout": 5,  # None blocks for ever when the pool is used up
+        "broker_transport_options": {
+            "visibility_timeout": 600,  # longer than the hard limit; the SQL lease, not this, has the authority [E6a]
+            "unacked_restore_interval": 15,
+            "unacked_restore_throttle": 1,  # with the default 10 a restore takes 100 s and more [E1c]
+            "unacked_restore_limit": 100,
+            "socket_timeout": 15,  # without it a publish on a dead Redis never returns [E5b]
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "retry_on_timeout": False,  # a push that timed out may have happened [E5c]
+            "global_keyprefix": "wirewatch:",
+        },
+        # --- wire format: ids in JSON, nothing else is ever loaded
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        "event_serializer": "json",
+        # --- no results, no canvas: state is in the store
+        "result_backend": None,
+        "task_ignore_result": True,
+        # --- acknowledgement
+        "task_acks_late": True,  # the broker hints again after a crash (fast path); the sweeper is the sure path
+        "task_reject_on_worker_lost": False,  # True is a hot loop on a page that kills: 141 runs in 15 s [E2b]
+        "task_acks_on_failure": True,  # the ledger has counted the attempt
+        "task_acks_on_timeout": True,  # False is endless redelivery [E2e]
+        "task_publish_retry": False,  # hints fail fast; the default policy duplicates [E5c]
+        # --- routing
+        "task_create_missing_queues": False,  # a typo raises instead of filling a queue nobody reads
+        "task_queues": [Queue(name) for name in QUEUES],
+        "task_default_queue": CONTROL,
+        "task_routes": {task: {"queue": queue} for task, queue in ROUTES.items()},
+        # --- limits
+        "task_time_limit": HARD_LIMIT_S,  # a kill is the only thing that ends C code [F8]; steps have budgets of their own
+        # --- worker
+        "worker_prefetch_multiplier": 1,  # 4 would hold four messages hostage to one stuck page
+        "worker_max_tasks_per_child": 500,  # lxml fragments memory
+        "worker_max_memory_per_child": 400_000,  # KB, acts after a task [E12a]
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # steps are short and fenced [E6i]
+        "worker_soft_shutdown_timeout": 25,
+        "worker_proc_alive_timeout": 15,  # the default 4 s kills children that import slowly on a busy machine
+        "worker_send_task_events": True,  # for Flower: best effort, ids only
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "enable_utc": True,
+        "timezone": "UTC",
+        # --- beat: ticks only
+        "beat_max_loop_interval": 2,
+        "beat_schedule": beat_schedule(ticks(sweep_period_s=settings.sweep_period_s)),
+    }
+
+
+def make_app(settings: Settings) -> Celery:
+    """Return a Celery app for these settings."""
+    made = Celery("wirewatch", task_cls=Step, include=["workers.tasks"], set_as_current=True)
+    made.conf.update(configuration(settings))
+    return made
+
+
+SETTINGS = load_settings()
+app = make_app(SETTINGS)
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _log_our_way(**_: Any) -> None:
+    configure_logging("celery", SETTINGS.log_level)
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def _start_child_afresh(**_: Any) -> None:
+    """Connections must not be shared with the parent that forked us."""
+    from workers.bootstrap import forget_steps
+
+    forget_steps()

@@ -1,0 +1,371 @@
+"""The composition root: settings in, the steps of the path with their real edges out. Reads `config`; nobody else does."""
+
+import asyncio
+import functools
+import hashlib
+import time
+from collections.abc import Coroutine, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import redis
+from sqlalchemy import Engine
+
+from config.settings import Settings, changed, load_settings
+from config.sources import load_sources
+from config.topics import TopicPack, load_topics
+from workers.deliver.stage import relay_changes
+from workers.deliver.stream import ChangeStream, connect
+from workers.domain.errors import ConfigError, StartError
+from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State
+from workers.domain.values import Article, Entry, Page
+from workers.fetch.http import HttpClient
+from workers.fetch.stage import fetch_entries
+from workers.operate.embedded import runtime_path
+from workers.operate.embedded_postgres import PostgresServer
+from workers.operate.embedded_redis import RedisServer
+from workers.pipeline import Stage
+from workers.poll.cadence import Bounds
+from workers.poll.stage import poll_sources
+from workers.relate.fingerprint import fingerprint
+from workers.store.articles import Classified, articles_of, write_articles, write_classified
+from workers.store.batch import run_batch
+from workers.store.engine import make_engine
+from workers.store.ledger import Due, Ledger, Settled
+from workers.store.overview import broken_invariants, record_tick
+from workers.store.pages import forget_old_pages, pages_of
+from workers.store.sources import SourceLedger
+from workers.telemetry import OUTCOMES, POLLS, event
+
+if TYPE_CHECKING:  # heavy, and not needed by every service
+    from fastapi import FastAPI
+
+    from workers.classify.stage import Classifier
+
+T = TypeVar("T")
+
+VERSION = version("wirewatch")
+
+#: Seconds that a batch of pages may take before the rest is given back; well below the hard limit of a task.
+BUDGET_S = 30.0
+
+
+def database_url(settings: Settings) -> str:
+    """Return the database's address. Raises StartError when nothing has set one (the supervisor does)."""
+    if settings.database_url is None:
+        raise StartError(
+            "WIREWATCH_DATABASE_URL is not set: start the whole system with `wirewatch run`, or name a PostgreSQL"
+        )
+    return settings.database_url.get_secret_value()
+
+
+def redis_url(address: str, *, db: int | None = None) -> str:
+    """Return a Celery broker address in the form that redis-py wants, for another database number if asked."""
+    url = address
+    if url.startswith("redis+socket://"):
+        url = "unix://" + url.removeprefix("redis+socket://").replace("virtual_host=", "db=")
+    if db is None:
+        return url
+    base, _, query = url.partition("?")
+    kept = [pair for pair in query.split("&") if pair and not pair.startswith("db=")]
+    if not base.startswith("unix://"):
+        scheme, _, rest = base.partition("://")
+        base = f"{scheme}://{rest.split('/')[0]}"
+    return base + "?" + "&".join([*kept, f"db={db}"])
+
+
+class Steps:
+    """The path's steps over real edges. One per process; each edge is made when it is first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    # --- edges ---------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """The database."""
+        return make_engine(database_url(self.settings), role="worker")
+
+    @functools.cached_property
+    def ledger(self) -> Ledger:
+        """The ledger of entries."""
+        return Ledger(self.engine, lease_s=self.settings.lease_s, hint_lag_s=self.settings.hint_lag_s)
+
+    @functools.cached_property
+    def sources(self) -> SourceLedger:
+        """The ledger of sources."""
+        return SourceLedger(
+            self.engine,
+            lease_s=self.settings.lease_s,
+            hint_lag_s=self.settings.hint_lag_s,
+            host_delay_s=self.settings.host_delay_s,
+        )
+
+    @functools.cached_property
+    def broker(self) -> redis.Redis:
+        """Redis, as the broker."""
+        if self.settings.broker_url is None:
+            raise StartError("WIREWATCH_BROKER_URL is not set: start the whole system with `wirewatch run`")
+        return connect(redis_url(self.settings.broker_url.get_secret_value()))
+
+    @functools.cached_property
+    def stream(self) -> ChangeStream:
+        """The Redis stream."""
+        address = self.settings.stream_url or self.settings.broker_url
+        if address is None:
+            raise StartError("WIREWATCH_STREAM_URL is not set: start the whole system with `wirewatch run`")
+        db = None if self.settings.stream_url else 1
+        return ChangeStream(connect(redis_url(address.get_secret_value(), db=db)), length=self.settings.stream_length)
+
+    @functools.cached_property
+    def loop(self) -> asyncio.Runner:
+        """The event loop that the HTTP client's connections belong to."""
+        return asyncio.Runner()
+
+    @functools.cached_property
+    def http(self) -> HttpClient:
+        """The one way out."""
+        return http_client(self.settings)
+
+    @functools.cached_property
+    def packs(self) -> "WatchedTopics":
+        """The topic packs in force."""
+        return WatchedTopics(self.settings.topics_dir)
+
+    # --- the path ------------------------------------------------------------------------------
+
+    def poll(self, ids: Iterable[str]) -> list[UUID]:
+        """Poll sources; return entries that may be fetched at once."""
+        bounds = Bounds(self.settings.poll_min_s, self.settings.poll_max_s)
+        polled = self._await(poll_sources(ids, sources=self.sources, get=self.http, bounds=bounds, clock=utc_now))
+        for outcome, count in polled.counts.items():
+            POLLS.labels(outcome).inc(count)
+        event("step_done", stage="poll", new=polled.new, outcomes=dict(polled.counts))
+        return polled.ready
+
+    def fetch(self, ids: Iterable[UUID]) -> list[UUID]:
+        """Fetch pages; return entries that have theirs."""
+        return self._done("fetch", self._await(fetch_entries(ids, ledger=self.ledger, get=self.http)))
+
+    def extract(self, ids: Iterable[UUID]) -> list[UUID]:
+        """Extract clean text; return entries that have theirs."""
+        claim = self.ledger.claim(ids, State.FETCHED)
+        given = pages_of(self.engine, claim)
+        settled = run_batch(
+            self.ledger, claim, given, extract_page, to=State.EXTRACTED, write=write_articles, budget_s=BUDGET_S
+        )
+        return self._done("extract", settled)
+
+    def classify(self, ids: Iterable[UUID]) -> list[UUID]:
+        """Flag topics, relate to earlier articles; return entries that are classified now."""
+        claim = self.ledger.claim(ids, State.EXTRACTED)
+        given = articles_of(self.engine, claim)
+        classifier = self.packs.classifier()
+
+        def step(_entry: Entry, article: Article) -> Outcome[Classified]:
+            flags = classifier.classify(article.title, article.text, article.language)
+            return Advanced(Classified(article, fingerprint(article.title, article.text), flags))
+
+        settled = run_batch(
+            self.ledger, claim, given, step, to=State.CLASSIFIED, write=write_classified, budget_s=BUDGET_S
+        )
+        return self._done("classify", settled)
+
+    def relay(self) -> int:
+        """Number changes and hand them on; return how many were numbered."""
+        return relay_changes(self.engine, self.stream)
+
+    # --- beside the path -----------------------------------------------------------------------
+
+    def due(self, stage: Stage, limit: int) -> list[Due]:
+        """Return due entries of a stage."""
+        assert stage.takes is not None  # noqa: S101
+        return self.ledger.due(stage.takes, limit) if limit else []
+
+    def room(self, stage: Stage) -> int:
+        """Return how many more messages a queue may take, so that a backlog stays in the store and not in Redis."""
+        waiting = int(self.broker.llen(f"wirewatch:{stage.name}"))  # type: ignore[arg-type]
+        return max(0, min(self.settings.max_queue - waiting, 50))
+
+    def take_up_sources(self) -> None:
+        """Make a changed sources.yaml take effect; one with errors is refused and the old one stays in force."""
+        mark = file_mark(self.settings.sources_file)
+        if mark in (self.sources.mark(), self._refused):
+            return
+        try:
+            specs = load_sources(self.settings.sources_file)
+        except ConfigError as error:
+            self._refused = mark
+            event("sources_refused", level="error", problems=str(error))
+            return
+        watched = [spec.to_domain() for spec in specs if spec.enabled]
+        self.sources.sync(watched, interval_s=self.settings.poll_interval_s, mark=mark)
+        event("sources_taken_up", watched=len(watched))
+
+    _refused: str | None = None
+
+    def record_tick(self, name: str) -> None:
+        """Note that a tick ran."""
+        record_tick(self.engine, name)
+
+    def upkeep(self) -> None:
+        """Forget old pages; check the promises and say which do not hold."""
+        self.record_tick("upkeep")
+        event("pages_forgotten", count=forget_old_pages(self.engine, days=self.settings.page_retention_days))
+        for promise, rows in broken_invariants(self.engine).items():
+            event("invariant_broken", level="error", promise=promise, rows=rows)
+
+    def close(self) -> None:
+        """Give back the database connections of a short-lived user."""
+        self.engine.dispose()
+
+    # --- helpers -------------------------------------------------------------------------------
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(work)
+
+    def _done(self, stage: str, settled: Settled[Any]) -> list[UUID]:
+        for outcome, count in settled.counts.items():
+            OUTCOMES.labels(stage, outcome).inc(count)
+        if settled.counts:
+            event("step_done", stage=stage, outcomes=dict(settled.counts), entries=[str(one) for one in settled.advanced])
+        return settled.advanced
+
+
+class WatchedTopics:
+    """The packs of a folder, read again when a file changes: a saved pack is live within 10 s, without a restart."""
+
+    CHECK_EVERY_S = 5.0
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._mark = folder_mark(folder)
+        self._classifier = make_classifier(folder)
+        self._checked = time.monotonic()
+
+    def classifier(self) -> "Classifier":
+        """Return the classifier in force."""
+        if time.monotonic() - self._checked > self.CHECK_EVERY_S:
+            self._checked = time.monotonic()
+            mark = folder_mark(self.folder)
+            if mark != self._mark:
+                self._mark = mark
+                self._reload()
+        return self._classifier
+
+    def _reload(self) -> None:
+        try:
+            self._classifier = make_classifier(self.folder)
+        except ConfigError as error:
+            event("topics_refused", level="error", problems=str(error))
+        else:
+            event("topics_taken_up", folder=str(self.folder))
+
+
+def make_classifier(folder: Path) -> "Classifier":
+    """Return a classifier for the packs of a folder. Raises ConfigError."""
+    from workers.classify.stage import Classifier
+
+    return Classifier(load_topics(folder))
+
+
+def extract_page(entry: Entry, page: Page | None) -> Outcome[Article]:
+    """Extract clean text from a stored page; without its page an entry is for a person to look at."""
+    from workers.extract.language import detect
+    from workers.extract.stage import extract
+
+    if page is None:
+        return Failed(QuarantineReason.BUG, "the stored page is missing")
+    return extract(entry, page, detect=detect)
+
+
+def http_client(settings: Settings) -> HttpClient:
+    """Return the one way out, as the settings bound it."""
+    return HttpClient(
+        user_agent=settings.user_agent,
+        deadline_s=settings.fetch_deadline_s,
+        max_bytes=settings.fetch_max_bytes,
+        max_redirects=settings.fetch_max_redirects,
+        allowed=settings.allow_addresses,
+        clock=utc_now,
+    )
+
+
+def utc_now() -> datetime:
+    """Read the clock: the one place where the rooms' `now` comes from."""
+    return datetime.now(UTC)
+
+
+def file_mark(path: Path) -> str:
+    """Return a mark that changes with the file's content; "" when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def folder_mark(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return a mark that changes when a YAML file of the folder is written, added or removed."""
+    return tuple((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in sorted(folder.glob("*.yaml")))
+
+
+_steps: Steps | None = None
+
+
+def steps() -> Steps:
+    """Return this process's steps."""
+    global _steps  # noqa: PLW0603  (one per process: connections and models are expensive)
+    if _steps is None:
+        _steps = Steps(load_settings())
+    return _steps
+
+
+def forget_steps() -> None:
+    """Start afresh after a fork; the parent's connections stay the parent's."""
+    global _steps  # noqa: PLW0603
+    _steps = None
+
+
+def make_http_api(settings: Settings) -> "FastAPI":
+    """Return the HTTP API over its own small pool; a reader's statement ends after 5 s, so none slows the intake."""
+    from workers.deliver.api import make_api
+
+    engine = make_engine(database_url(settings), role="api", statement_timeout_s=5, pool_size=5)
+    return make_api(engine, lambda: [topic_json(pack) for pack in load_topics(settings.topics_dir)], VERSION)
+
+
+def topic_json(pack: TopicPack) -> dict[str, Any]:
+    """Return a pack as the API shows it."""
+    return {
+        "id": pack.id,
+        "name": pack.name,
+        "description": pack.description.strip(),
+        "version": pack.version,
+        "threshold": pack.threshold,
+        "iptc": list(pack.iptc),
+        "languages": sorted(pack.terms),
+    }
+
+
+def embedded(settings: Settings) -> tuple[PostgresServer | None, RedisServer | None]:
+    """Return the servers that this installation brings itself: those that no address names."""
+    data = settings.data_dir.resolve()
+    runtime = runtime_path(settings.runtime_base, data)
+    postgres = PostgresServer(data, runtime) if settings.database_url is None else None
+    broker = RedisServer(data, runtime) if settings.broker_url is None else None
+    return postgres, broker
+
+
+def located(settings: Settings) -> Settings:
+    """Return settings that name every server, the embedded ones too (whether they run or not)."""
+    postgres, broker = embedded(settings)
+    named: dict[str, str] = {}
+    if postgres is not None:
+        named["database_url"] = postgres.url
+    if broker is not None:
+        named["broker_url"] = broker.broker_url
+    return changed(settings, **named) if named else settings

@@ -1,0 +1,86 @@
+"""Folding: one plain form of a text in which spellings of the same word are the same letters.
+
+The fold of a text holds letters, digits and spaces only. It is made character by character (a table, linear time), so
+that every place in it leads back to the exact place in the stored text.
+"""
+
+import unicodedata
+from functools import cached_property
+
+#: Letters that differ by keyboard or habit, not by meaning, and that Unicode does not decompose.
+_SAME_LETTER = {
+    "ى": "ي",  # alef maksura
+    "ی": "ي",  # Persian yeh
+    "ے": "ي",  # Urdu yeh barree
+    "ې": "ي",  # Pashto e
+    "ک": "ك",  # Persian kaf
+    "ګ": "گ",  # Pashto gaf
+    "ة": "ه",  # teh marbuta
+    "ە": "ه",
+    "ھ": "ه",
+    "ہ": "ه",  # Urdu heh goal
+    "ۃ": "ه",
+    "ٱ": "ا",  # alef wasla
+    "ı": "i",  # Turkish dotless i: capitals of both i's fold to the same letter elsewhere
+    "ø": "o",
+    "đ": "d",
+    "ł": "l",
+}
+_TATWEEL = "ـ"
+
+
+def _fold_character(character: str) -> str:
+    category = unicodedata.category(character)
+    if character == _TATWEEL or category in {"Mn", "Me"}:
+        return ""
+    if category == "Cf":  # soft hyphen, joiners, direction marks; the half-space (ZWNJ) separates like a space
+        return " " if character == "\u200c" else ""
+    if not character.isalnum():
+        return " "
+    decomposed = unicodedata.normalize("NFKD", character).casefold()
+    kept = (_SAME_LETTER.get(c, c) for c in decomposed if c.isalnum() and c != _TATWEEL)
+    # NFC puts Korean syllables together again; for all other scripts nothing is left to compose.
+    folded = unicodedata.normalize("NFC", "".join(kept))
+    return "".join(str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c for c in folded) or " "
+
+
+class _Table(dict[int, str]):
+    """The fold of each code point met so far; each is worked out once."""
+
+    def __missing__(self, code_point: int) -> str:
+        folded = self[code_point] = _fold_character(chr(code_point))
+        return folded
+
+
+_TABLE = _Table()
+_ASCII = str.maketrans({c: _fold_character(c) for c in map(chr, range(128))})
+
+
+def fold(text: str) -> str:
+    """Return the folded form of `text`: lower case, no diacritics, one letter per sound, punctuation as spaces."""
+    return text.translate(_ASCII if text.isascii() else _TABLE)
+
+
+class Folded:
+    """A text beside its fold. `plain` is the fold with a space at both ends, so that every word has two neighbours."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.plain = f" {fold(text)} "
+
+    @cached_property
+    def _origin(self) -> list[int] | None:
+        """For each character of the fold, the index of its source; None when they go one to one (almost always)."""
+        if self.text.isascii() or all(len(_TABLE[ord(c)]) == 1 for c in set(self.text)):
+            return None
+        return [index for index, c in enumerate(self.text) for _ in _TABLE[ord(c)]]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the half-open span of the text that the non-empty span `start`, `end` of `plain` was made from.
+
+        The span never begins or ends outside the text, whatever spaces stand at the ends of `plain`.
+        """
+        start, end = max(start - 1, 0), min(end - 1, len(self.plain) - 2)
+        if self._origin is None:
+            return start, end
+        return self._origin[start], self._origin[end - 1] + 1

@@ -1,0 +1,5 @@
+"""`python -m workers.cli`: how the supervisor starts a service, whatever is on the PATH."""
+
+from workers.cli.main import main
+
+main()

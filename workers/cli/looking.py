@@ -1,0 +1,266 @@
+"""Looking at a running system: `status`, `tail`, `doctor`. They read; they change nothing."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from time import sleep
+from typing import Annotated, Any
+
+import typer
+from redis import RedisError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy.exc import OperationalError
+
+from config.settings import Settings, load_settings
+from workers.bootstrap import Steps, located
+from workers.cli.shown import ago
+from workers.deliver.event import event_of
+from workers.domain.errors import ConfigError, StartError, WirewatchError
+from workers.launch import check_files
+from workers.pipeline import QUEUES
+from workers.store.changes import changes_after, last_seq
+from workers.store.migrate import check_known, current_revision, newest_revision
+from workers.store.overview import Overview, broken_invariants, overview
+
+console = Console(highlight=False)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for command in (status, tail, doctor):
+        app.command(rich_help_panel="Looking")(command)
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+) -> None:
+    """Show sources, queues, the ledger's counts and the schedule."""
+    steps = _running_system()
+    found = overview(steps.engine)
+    depths = {queue: int(steps.broker.llen(f"wirewatch:{queue}")) for queue in QUEUES}  # type: ignore[arg-type]
+    if as_json:
+        print(json.dumps(status_json(found, depths), ensure_ascii=False, default=str))
+    else:
+        _print_status(found, depths)
+    if not found.counts.balanced:
+        raise WirewatchError("discovered = in flight + classified + dropped + quarantined does not hold")
+
+
+def status_json(found: Overview, depths: dict[str, int]) -> dict[str, Any]:
+    """Return the status as one object."""
+    counts = found.counts
+    return {
+        "discovered": counts.discovered,
+        "in_flight": counts.in_flight,
+        "states": counts.by_state,
+        "reasons": counts.by_reason,
+        "balanced": counts.balanced,
+        "queues": depths,
+        "last_tick": found.last_tick,
+        "oldest_due": found.oldest_due,
+        "last_seq": found.last_seq,
+        "unnumbered": found.unnumbered,
+        "sources": [
+            {name: row[name] for name in ("id", "watched", "last_outcome", "last_error", "failures", "due_at", "outcomes")}
+            for row in found.sources
+        ],
+    }
+
+
+def _print_status(found: Overview, depths: dict[str, int]) -> None:
+    table = Table("source", "last outcome", "polled", "next", "last new", "error", title="Sources", title_justify="left")
+    for row in found.sources:
+        if row["watched"]:
+            table.add_row(
+                row["id"],
+                row["last_outcome"] or "-",
+                ago(row["polled_at"], found.now),
+                ago(row["due_at"], found.now),
+                ago(row["found_at"], found.now),
+                escape((row["last_error"] or "").strip().splitlines()[-1][:80] if row["last_error"] else ""),
+            )
+    console.print(table)
+    console.print("Queues     " + "  ".join(f"{queue} {depth}" for queue, depth in depths.items()))
+    counts = found.counts
+    states = counts.by_state
+    sign = "=" if counts.balanced else "[red bold]≠[/]"
+    console.print(
+        f"Ledger     discovered {counts.discovered} {sign} in flight {counts.in_flight} + classified "
+        f"{states['classified']} + dropped {states['dropped']} + quarantined {states['quarantined']}"
+    )
+    for state, reasons in counts.by_reason.items():
+        if reasons:
+            console.print(f"  {state:<11}" + "  ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())))
+    console.print(f"Changes    {found.last_seq} numbered, {found.unnumbered} waiting")
+    ticks = ", ".join(f"{name} {ago(moment, found.now)}" for name, moment in sorted(found.last_tick.items())) or "never"
+    console.print(f"Last tick  {ticks}")
+    console.print(f"Oldest due {ago(found.oldest_due, found.now) if found.oldest_due else 'nothing in flight'}")
+
+
+def tail(
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many earlier ones first.")] = 10,
+    topic: Annotated[str | None, typer.Option(help="Only articles with this flag.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One event a line, as downstream reads them.")] = False,
+    follow: Annotated[bool, typer.Option(help="Go on as new ones come, until Ctrl-C.")] = True,
+) -> None:
+    """Show classified articles as they come."""
+    steps = _running_system()
+    try:
+        for event in _events(steps, lines, topic, follow=follow):
+            print(json.dumps(event, ensure_ascii=False) if as_json else _line(event), flush=True)
+    except KeyboardInterrupt:
+        return
+
+
+def _events(steps: Steps, lines: int, topic: str | None, *, follow: bool) -> Iterator[dict[str, Any]]:
+    with steps.engine.connect() as connection:
+        after = max(0, last_seq(connection) - lines)
+    while True:
+        with steps.engine.connect() as connection:
+            rows = changes_after(connection, after, 100, topic=topic)
+        for row in rows:
+            after = row["seq"]
+            yield event_of(row)
+        if not rows:
+            if not follow:
+                return
+            sleep(1)  # noqa: TID251  (a person is watching)
+
+
+def _line(event: dict[str, Any]) -> str:
+    article = event["article"]
+    flags = " ".join(f"{flag['topic']}:{flag['probability']:.2f}" for flag in article["flags"] if flag["flagged"])
+    when = (article["published"] or event["time"])[:16].replace("T", " ")
+    return f"{event['seq']}  {when}  {article['source']['id']:<20} {article['language']}  {article['title']}  [{flags}]"
+
+
+def doctor() -> None:
+    """Check settings, files, servers and promises, and say what to do about each trouble."""
+    settings = load_settings()
+    checks: list[tuple[str, Callable[[Settings], list[str]]]] = [
+        ("settings and files", _files),
+        ("manners", _manners),
+        ("disk", _disk),
+        ("database", _database),
+        ("Redis", _redis),
+        ("schedule", _schedule),
+        ("sources", _sources),
+        ("promises", _promises),
+    ]
+    troubles = 0
+    for name, check in checks:
+        found = check(settings)
+        troubles += len(found)
+        console.print(f"{'[red]✗[/]' if found else '[green]✓[/]'} {name}")
+        for trouble in found:
+            console.print(f"    {escape(trouble)}")
+    if troubles:
+        raise typer.Exit(1)
+
+
+def _files(settings: Settings) -> list[str]:
+    try:
+        check_files(settings)
+    except ConfigError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+def _manners(settings: Settings) -> list[str]:
+    if settings.contact is None:
+        return ["no contact in the User-Agent: set WIREWATCH_CONTACT, so that an outlet can reach you before it bans you"]
+    return []
+
+
+#: Below this share of free disk PostgreSQL and Redis are about to refuse writes (RELIABILITY.md Q21).
+LEAST_FREE = 0.05
+
+
+def _disk(settings: Settings) -> list[str]:
+    folder = settings.data_dir if settings.data_dir.exists() else settings.data_dir.resolve().parent
+    usage = shutil.disk_usage(folder if folder.exists() else "/")
+    if usage.free / usage.total < LEAST_FREE:
+        return [f"{usage.free / usage.total:.0%} of the disk under {folder} is free: make room before it is full"]
+    return []
+
+
+def _database(settings: Settings) -> list[str]:
+    try:
+        with Steps(located(settings)).engine.connect() as connection:
+            check_known(connection)
+            found = current_revision(connection)
+    except OperationalError as error:
+        return [f"does not answer ({_first_line(error)}): start it with `wirewatch run`, or check WIREWATCH_DATABASE_URL"]
+    except StartError as error:
+        return [str(error)]
+    return [] if found == newest_revision() else [f"schema {found}, not {newest_revision()}: run `wirewatch migrate`"]
+
+
+def _redis(settings: Settings) -> list[str]:
+    try:
+        found: Any = Steps(located(settings)).broker.config_get("maxmemory-policy")
+    except RedisError as error:
+        return [f"does not answer ({_first_line(error)}): start it with `wirewatch run`, or check WIREWATCH_BROKER_URL"]
+    policy = {_text(key): _text(value) for key, value in found.items()}.get("maxmemory-policy")
+    if policy != "noeviction":
+        return [f"maxmemory-policy is {policy}: it may throw queues away; set it to noeviction"]
+    return []
+
+
+def _schedule(settings: Settings) -> list[str]:
+    from workers.deliver.api import health_problems
+
+    return _of_overview(settings, health_problems)
+
+
+def _sources(settings: Settings) -> list[str]:
+    def failing(found: Overview) -> list[str]:
+        rows = [row for row in found.sources if row["watched"] and row["failures"]]
+        return [
+            f"{row['id']}: {row['last_outcome']} {row['failures']} times in a row, next try "
+            f"{ago(row['due_at'], found.now)}; `wirewatch sources check {row['url']}` tries it now"
+            for row in rows
+        ]
+
+    return _of_overview(settings, failing)
+
+
+def _promises(settings: Settings) -> list[str]:
+    def broken(_found: Overview) -> list[str]:
+        found = broken_invariants(Steps(located(settings)).engine)
+        return [f"{promise}: broken by {', '.join(ids)}; please report this" for promise, ids in found.items()]
+
+    return _of_overview(settings, broken)
+
+
+def _of_overview(settings: Settings, check: Callable[[Overview], list[str]]) -> list[str]:
+    if _database(settings):
+        return ["cannot be checked without the database"]
+    return check(overview(Steps(located(settings)).engine))
+
+
+def _running_system() -> Steps:
+    """Return steps on the running system's servers. Raises StartError when they do not answer."""
+    settings = located(load_settings())
+    steps = Steps(settings)
+    try:
+        with steps.engine.connect() as connection:
+            if current_revision(connection) != newest_revision():
+                raise StartError("the database is not at this program's schema: run `wirewatch migrate`")
+        steps.broker.ping()
+    except (OperationalError, RedisError) as error:
+        raise StartError(
+            f"no system runs on {settings.data_dir} ({_first_line(error)}): start it with `wirewatch run`, "
+            "or set WIREWATCH_DATABASE_URL and WIREWATCH_BROKER_URL"
+        ) from error
+    return steps
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

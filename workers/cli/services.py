@@ -1,0 +1,127 @@
+"""The services of one installation, one process each: what the supervisor and docker-compose start."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from config.settings import Settings, load_settings
+from workers.bootstrap import database_url
+from workers.domain.errors import StartError
+from workers.operate.flower import flower_config
+from workers.pipeline import Service, queues_of
+from workers.store.engine import make_engine
+from workers.store.migrate import migrate as migrate_store
+from workers.store.migrate import newest_revision
+
+#: What a service imports before it forks, so that its children share the memory.
+PRELOAD = {
+    Service.IO: "workers.fetch.http,workers.poll.stage",
+    Service.CPU: "workers.extract.stage,workers.classify.stage",
+    Service.RELAY: "workers.deliver.stage",
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    for command in (migrate, worker, beat, api, flower):
+        app.command(rich_help_panel="Services")(command)
+
+
+def migrate() -> None:
+    """Bring the database to this program's schema."""
+    engine = make_engine(database_url(load_settings()), role="migrate")
+    print(f"the database has schema {migrate_store(engine)}")
+
+
+def worker(service: Annotated[Service, typer.Argument(help="io: poll and fetch; cpu: extract and classify; relay.")]) -> None:
+    """Run one worker service in the foreground."""
+    settings = _ready()
+    concurrency = {Service.IO: settings.io_concurrency, Service.CPU: settings.cpu_concurrency, Service.RELAY: 1}
+    pool = "solo" if service is Service.RELAY else "prefork"
+    # SIGTERM, too, ends a step between two acknowledgements and gives reserved messages back (RELIABILITY.md Q7)
+    os.environ["REMAP_SIGTERM"] = "SIGQUIT"
+    _become_celery(
+        *("worker", "--queues", ",".join(queues_of(service)), "--concurrency", str(concurrency[service])),
+        *("--pool", pool, "--hostname", f"{service}@%h", "--include", PRELOAD[service]),
+        *("--loglevel", settings.log_level, "--without-gossip", "--without-mingle"),
+    )
+
+
+def beat() -> None:
+    """Run the scheduler in the foreground: ticks only, what is due lives in the store."""
+    settings = _ready()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    schedule = settings.data_dir / "beat-schedule"
+    _become_celery("beat", "--schedule", str(schedule), "--pidfile", "", "--loglevel", settings.log_level)
+
+
+def api() -> None:
+    """Run the HTTP API in the foreground."""
+    import uvicorn
+
+    from workers.bootstrap import make_http_api
+
+    settings = _ready()
+    from workers.telemetry import configure_logging
+
+    configure_logging("api", settings.log_level)
+    uvicorn.run(
+        make_http_api(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def flower() -> None:
+    """Run Flower in the foreground: read-only, with basic auth."""
+    settings = _ready()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    file = settings.data_dir.absolute() / "flowerconfig.py"
+    flower_config(
+        file,
+        host=settings.flower_host,
+        port=settings.flower_port,
+        user=settings.flower_user,
+        password=flower_password(settings),
+    )
+    _become_celery("flower", f"--conf={file}")
+
+
+def flower_password(settings: Settings) -> str:
+    """Return Flower's password: the set one, else one made once and kept beside the data, for the owner's eyes."""
+    if settings.flower_password is not None:
+        return settings.flower_password.get_secret_value()
+    from workers.operate.flower import kept_password
+
+    return kept_password(settings.data_dir / "flower-password")
+
+
+def _ready() -> Settings:
+    """Return settings with which a service can run, on a database of this program's schema."""
+    settings = load_settings()
+    if settings.broker_url is None:
+        raise StartError("WIREWATCH_BROKER_URL is not set: start the whole system with `wirewatch run`")
+    engine = make_engine(database_url(settings), role="start")
+    from workers.store.migrate import check_known, current_revision
+
+    with engine.connect() as connection:
+        check_known(connection)
+        if current_revision(connection) != newest_revision():
+            raise StartError("the database is not at this program's schema: run `wirewatch migrate` first")
+    engine.dispose()
+    return settings
+
+
+def _become_celery(*arguments: str) -> NoReturn:
+    """Replace this process by Celery's, which keeps our pid for whoever supervises it."""
+    command = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet", *arguments]
+    os.chdir(Path(__file__).parent.parent.parent)
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606

@@ -1,0 +1,215 @@
+"""Trying things by hand: `extract` and `classify`, one thing or JSON lines. Nothing is stored.
+
+The shapes of the JSON lines are stable: other programs read them.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from config.settings import Settings, load_settings
+from workers.bootstrap import extract_page, http_client, make_classifier, utc_now
+from workers.cli.shown import sentence_around
+from workers.domain.errors import ConfigError, Problem, WirewatchError
+from workers.domain.outcomes import Advanced, Dropped
+from workers.domain.values import Article, Entry, FeedEntry, Page, Source
+from workers.fetch.stage import fetch_page
+from workers.store.articles import flag_json
+
+console = Console(highlight=False)
+#: Stands in for the ledger's row where there is none.
+NOBODY = Source(id="-", name="", url="", language="und", country="", owner="", state_owned=False)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("extract", rich_help_panel="Trying")(extract_command)
+    app.command("classify", rich_help_panel="Trying")(classify_command)
+
+
+def extract_command(
+    what: Annotated[str | None, typer.Argument(metavar="[FILE|URL]", help="An HTML file, or a page to fetch.")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help='Read {"id", "url", "path"} lines from standard input.')] = False,
+    url: Annotated[str, typer.Option(help="With a FILE: the address it was saved from.")] = "",
+) -> None:
+    """Show the clean text that a page gives."""
+    if jsonl:
+        _each_line(extract_line)
+        return
+    if what is None:
+        raise typer.BadParameter("give a FILE, a URL, or --jsonl")
+    page = _fetched(what, load_settings()) if what.startswith(("http://", "https://")) else _saved(Path(what), url)
+    found = extraction(page)
+    if found["outcome"] != "extracted":
+        raise WirewatchError(f"{what}: {found['outcome']}: {found['reason']} {found.get('detail', '')}".rstrip())
+    console.print(f"[bold]{escape(found['title'])}[/]")
+    facts = ("language", "published", "published_from", "authors", "canonical_url", "quality", "extractor")
+    console.print("  ".join(f"[dim]{name}[/] {escape(str(found[name]))}" for name in facts if found[name]), "\n")
+    print(found["text"])
+
+
+def classify_command(
+    file: Annotated[Path | None, typer.Argument(help="A text file (title on the first line) or an HTML page.")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help='Read {"id", "title", "text"} lines from standard input.')] = False,
+    every: Annotated[bool, typer.Option("--all", help="Topics below their threshold too.")] = False,
+) -> None:
+    """Show the flags that a text gets, and the sentences that raised them."""
+    settings = load_settings()
+    classify = classifying(settings, every=every)
+    if jsonl:
+        _each_line(classify)
+        return
+    if file is None:
+        raise typer.BadParameter("give a FILE, or --jsonl")
+    line = article_of(file)
+    found = classify({"id": str(file), **line})
+    console.print(f"[bold]{escape(line['title'])}[/]  [dim]{found['language']}[/]")
+    for flag in found["flags"]:
+        console.print(f"[bold]{flag['topic']}[/] {flag['probability']:.2f}{'' if flag['flagged'] else ' (not flagged)'}")
+        for span in flag["evidence"][:3]:
+            console.print(f"    [dim]{span['field']}:[/] {escape(sentence_around(line, span))}")
+    if not found["flags"]:
+        console.print("[dim]no flag[/]")
+
+
+def extract_line(line: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to one line of `extract --jsonl`."""
+    return extraction(_saved(Path(_string(line, "path")), _string(line, "url", "")))
+
+
+def extraction(page: Page) -> dict[str, Any]:
+    """Return what a page gives, as one JSON object."""
+    feed = FeedEntry(key="-", url=page.url)
+    entry = Entry(
+        id=UUID(int=0), source=NOBODY, url=page.url, feed=feed, discovered_at=page.fetched_at, attempt=1
+    )
+    outcome = extract_page(entry, page)
+    if isinstance(outcome, Advanced):
+        return {"outcome": "extracted", **_article_json(outcome.value)}
+    word = "dropped" if isinstance(outcome, Dropped) else "failed"
+    return {"outcome": word, "reason": str(outcome.reason), "detail": outcome.detail}
+
+
+def _article_json(article: Article) -> dict[str, Any]:
+    return {
+        "title": article.title,
+        "text": article.text,
+        "published": article.published.isoformat() if article.published else None,
+        "published_from": article.published_from,
+        "language": article.language,
+        "language_confidence": round(article.language_confidence, 3),
+        "authors": list(article.authors),
+        "url": article.url,
+        "canonical_url": article.canonical_url,
+        "quality": article.quality,
+        "extractor": article.extractor,
+    }
+
+
+def classifying(settings: Settings, *, every: bool) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return the function that answers one line of `classify --jsonl`."""
+    from workers.extract.language import detect
+
+    classifier = make_classifier(settings.topics_dir)
+
+    def classify(line: dict[str, Any]) -> dict[str, Any]:
+        title, text = _string(line, "title", ""), _string(line, "text", "")
+        language, _ = detect(f"{title}\n{text}")
+        found = classifier.classify(title, text, language)
+        flags = [_without_version(flag_json(one)) for one in found.flags if one.flagged or every]
+        return {"language": language, "flags": flags}
+
+    return classify
+
+
+def _without_version(flag: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flag.items() if name != "pack_version"}
+
+
+def article_of(file: Path) -> dict[str, str]:
+    """Return title and text of a file: an HTML page, or plain text whose first line is the title."""
+    from workers.extract.text import tidy
+
+    body = _read(file)
+    if b"<html" in body[:2_000].lower() or b"<!doctype html" in body[:2_000].lower():
+        found = extraction(_saved(file, ""))
+        if found["outcome"] != "extracted":
+            raise WirewatchError(f"{file}: {found['outcome']}: {found['reason']}")
+        return {"title": found["title"], "text": found["text"]}
+    try:
+        title, _, text = body.decode("utf-8").strip().partition("\n")
+    except UnicodeDecodeError as error:
+        raise ConfigError(Problem(file=file, message="neither an HTML page nor UTF-8 text")) from error
+    return {"title": title.strip(), "text": tidy(text)}
+
+
+def _each_line(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Answer standard input line by line, in order; a bad line gets an error object, never a crash."""
+    for number, raw in enumerate(sys.stdin.buffer, start=1):
+        if not raw.strip():
+            continue
+        name: Any = None
+        try:
+            line = json.loads(raw)
+            if not isinstance(line, dict):
+                raise TypeError("not a JSON object")  # noqa: TRY301
+            name = line.get("id")
+            result = {"id": name, **answer(line)}
+        except Exception as error:  # noqa: BLE001  (the next line is somebody else's; this one's error is its answer)
+            result = {"id": name, "outcome": "error", "error": f"line {number}: {_told(error)}"}
+        sys.stdout.write(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n")
+        sys.stdout.flush()
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ValueError | TypeError | KeyError | WirewatchError):
+        return str(error) or type(error).__name__
+    return f"{type(error).__name__}: {error}"
+
+
+def _string(line: dict[str, Any], name: str, default: str | None = None) -> str:
+    value = line.get(name, default)
+    if not isinstance(value, str):
+        raise TypeError(f"{name!r} must be text" if name in line else f"{name!r} is missing")
+    return value
+
+
+def _saved(file: Path, url: str) -> Page:
+    return Page(
+        url=url, status=200, content_type="text/html", charset=None, body=_read(file), fetched_at=utc_now()
+    )
+
+
+def _fetched(url: str, settings: Settings) -> Page:
+    async def once() -> Any:
+        client = http_client(settings)
+        try:
+            feed = FeedEntry(key=url, url=url)
+            return await fetch_page(
+                Entry(id=UUID(int=0), source=NOBODY, url=url, feed=feed, discovered_at=utc_now(), attempt=1), client
+            )
+        finally:
+            await client.close()
+
+    outcome = asyncio.run(once())
+    if not isinstance(outcome, Advanced):
+        raise WirewatchError(f"{url}: {outcome.reason}: {outcome.detail}")
+    page: Page = outcome.value
+    return page
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(Problem(file=file, message=error.strerror or str(error))) from error
+
+

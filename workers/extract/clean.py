@@ -1,0 +1,43 @@
+"""Text that every store, message and screen can carry, with its orthography as the author wrote it."""
+
+import re
+from collections.abc import Iterable
+from unicodedata import normalize
+
+#: Longest title kept, in characters. The longest of real headlines are under 300; the rest is a page in a title tag.
+TITLE_LIMIT = 1000
+
+#: What no text needs: C0 and C1 controls but tab and newline, soft hyphens, zero-width spaces and byte order marks,
+#: bidirectional embeddings and isolates (they can hide text from a reader), lone surrogates, noncharacters.
+#: Joiners (U+200C, U+200D), direction marks (U+200E, U+200F, U+061C) and all diacritics are orthography and stay.
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]"
+)
+_NONCHARACTERS = re.compile(
+    "[" + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000)) + "]"
+)
+_BLANK_LINES = re.compile("\n{3,}")
+
+
+def clean_text(text: str) -> str:
+    """Make text storable and tidy of spacing: NFC, newlines as LF, no control characters, at most one blank line.
+
+    Idempotent. Letters, joiners, vowel marks and digits are left as they are: folding is for matching only.
+    """
+    text = squeeze_lines(text.splitlines())
+    if not text.replace("\n", "").isprintable():  # one quick look saves most texts two searches
+        text = _NONCHARACTERS.sub("", _UNWANTED.sub("", text))
+        text = squeeze_lines(text.split("\n"))  # what was removed may have stood between two spaces
+    return normalize("NFC", text)
+
+
+def squeeze_lines(lines: Iterable[str]) -> str:
+    """Join lines, each trimmed and with single spaces, with at most one blank line between two of them."""
+    joined = "\n".join(" ".join(line.split()) for line in lines)
+    return _BLANK_LINES.sub("\n\n", joined).strip("\n")
+
+
+def clean_line(text: str, limit: int = TITLE_LIMIT) -> str:
+    """Make a single clean line of at most `limit` characters, as titles and names need."""
+    return " ".join(clean_text(text).split())[:limit].rstrip()

@@ -1,0 +1,187 @@
+"""Starts the whole system as one supervised process tree, in order, and says how far it is."""
+
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx
+
+from config.settings import SETTINGS_FILE, Settings, changed, settings_file
+from config.sources import load_sources
+from config.topics import load_topics
+from workers.bootstrap import Steps, database_url, embedded, located
+from workers.domain.errors import ConfigError, StartError
+from workers.operate.embedded import runtime_path
+from workers.operate.programs import Program
+from workers.operate.supervisor import Supervisor
+from workers.store.engine import make_engine
+from workers.store.migrate import migrate
+
+#: Who runs, in the order in which they are started; the last are stopped first.
+SERVICES = {
+    "worker-io": ["worker", "io"],
+    "worker-cpu": ["worker", "cpu"],
+    "relay": ["worker", "relay"],
+    "api": ["api"],
+    "beat": ["beat"],
+    "flower": ["flower"],
+}
+START_TIMEOUT_S = 60.0
+STORES, WORKERS = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A running system."""
+
+    settings: Settings  # with every address filled in
+    supervisor: Supervisor
+
+    @property
+    def api_url(self) -> str:
+        """Where the API answers."""
+        return f"http://{_host(self.settings.api_host)}:{self.settings.api_port}"
+
+    @property
+    def flower_url(self) -> str:
+        """Where Flower answers."""
+        return f"http://{_host(self.settings.flower_host)}:{self.settings.flower_port}"
+
+    def troubles(self) -> list[str]:
+        """Return programs that are not running, with the end of what they said."""
+        return [
+            f"{state.name} is {state.state}: {self.supervisor.tail(state.name, 600).strip()[-600:]}"
+            for state in self.supervisor.states().values()
+            if state.state not in {"RUNNING", "STARTING"}
+        ]
+
+
+@contextmanager
+def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
+    """Start everything, yield, stop everything: afterwards no process, socket or lock is left.
+
+    Raises ConfigError or StartError before anything is started that an operator could have put right.
+    """
+    check_files(settings)
+    settings = with_ports(settings)
+    data = settings.data_dir.resolve()
+    runtime = runtime_path(settings.runtime_base, data)
+    with Supervisor(data=data, runtime=runtime, logs=data / "logs") as supervisor:
+        postgres, broker = embedded(settings)
+        full = located(settings)
+        if postgres is not None:
+            say("preparing PostgreSQL")
+            postgres.prepare()
+        if broker is not None:
+            broker.prepare()
+        stores = []
+        if postgres is not None:
+            # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave
+            stores.append(
+                Program(name="postgres", command=postgres.command(), stop_signal="INT", start_order=STORES, stop_wait_s=30)
+            )
+        if broker is not None:
+            stores.append(Program(name="redis", command=broker.command(), start_order=STORES))
+        supervisor.start([*stores, *programs(full)])
+        say("waiting for PostgreSQL and Redis")
+        if postgres is not None:
+            postgres.wait_ready(START_TIMEOUT_S)
+        if broker is not None:
+            broker.wait_ready(START_TIMEOUT_S)
+        say("bringing the database to this program's schema")
+        engine = make_engine(database_url(full), role="launch")
+        migrate(engine)
+        engine.dispose()
+        steps = Steps(full)
+        steps.take_up_sources()
+        steps.close()
+        say("starting workers, relay, API, beat and Flower")
+        for name in SERVICES:
+            supervisor.start_program(name)
+        system = System(full, supervisor)
+        _wait_for_api(system)
+        yield system
+        say("stopping")
+
+
+def check_files(settings: Settings) -> None:
+    """Read every file that an operator edits. Raises ConfigError with all of their problems at once."""
+    problems = []
+    for read, path in ((load_sources, settings.sources_file), (load_topics, settings.topics_dir)):
+        try:
+            read(path)  # type: ignore[operator]
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(*problems)
+
+
+def programs(settings: Settings) -> list[Program]:
+    """Return our own services as programs that the supervisor starts when told."""
+    absolute = changed(
+        settings,
+        data_dir=settings.data_dir.resolve(),
+        sources_file=settings.sources_file.resolve(),
+        topics_dir=settings.topics_dir.resolve(),
+    )
+    environment = absolute.environment() | {"PYTHONUNBUFFERED": "1"}
+    file = settings_file()
+    if file is not None:
+        environment[SETTINGS_FILE] = str(file.resolve())
+    return [
+        Program(
+            name=name,
+            command=[sys.executable, "-m", "workers.cli", *words],
+            environment=environment,
+            # prefork workers hand SIGTERM to their children themselves, and stop when these are done
+            stop_wait_s=30,
+            start_order=WORKERS,
+            autostart=False,
+        )
+        for name, words in SERVICES.items()
+    ]
+
+
+def with_ports(settings: Settings) -> Settings:
+    """Return settings with port 0 replaced by a free one. Raises StartError for a port that is taken."""
+    found = {}
+    for what in ("api", "flower"):
+        host, port = getattr(settings, f"{what}_host"), getattr(settings, f"{what}_port")
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                name = f"WIREWATCH_{what.upper()}_PORT"
+                raise StartError(f"{name}: {host}:{port} cannot be used: {error.strerror}") from error
+            found[f"{what}_port"] = probe.getsockname()[1]
+    return changed(settings, **found)
+
+
+def _wait_for_api(system: System) -> None:
+    """Wait until the API answers (it may say that the schedule has not ticked yet)."""
+    deadline = monotonic() + START_TIMEOUT_S
+    with httpx.Client(trust_env=False, timeout=5) as client:
+        while monotonic() < deadline:
+            try:
+                client.get(f"{system.api_url}/healthz")
+            except httpx.TransportError:
+                sleep(0.1)  # noqa: TID251
+            else:
+                return
+    raise StartError("the API did not start:\n" + "\n".join(system.troubles()))
+
+
+def _host(host: str) -> str:
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  (listening there is the operator's word; we ask on loopback)
+        host = "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def repository() -> Path:
+    """Return the folder of this installation's files."""
+    return Path(__file__).parent.parent

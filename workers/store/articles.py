@@ -1,0 +1,146 @@
+"""Articles, their flags and the change that tells of them: one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.dialects.postgresql import insert
+
+from workers.domain.values import Article, Classification, Entry, Flag
+from workers.store.ledger import Claim
+from workers.store.schema import article, change, flag, story
+
+FIRST_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What the last step hands over: the article again, its fingerprint and its flags."""
+
+    article: Article
+    fingerprint: str
+    classification: Classification
+
+
+def write_articles(connection: Connection, made: Sequence[tuple[Entry, Article]]) -> None:
+    """Store the clean text of entries that were extracted. Nobody downstream sees it before it is classified."""
+    rows = [
+        {"entry_id": one.id, "version": FIRST_VERSION, **asdict(value), "authors": list(value.authors)}
+        for one, value in made
+    ]
+    new = insert(article)
+    again = new.on_conflict_do_update(
+        index_elements=["entry_id", "version"],
+        set_={name: new.excluded[name] for name in rows[0] if name not in {"entry_id", "version"}},
+    )
+    connection.execute(again, rows)
+
+
+def articles_of(engine: Engine, claim: Claim) -> list[tuple[Entry, Article]]:
+    """Return each claimed entry with its clean text."""
+    entries = {one.id: one for one in claim.entries}
+    query = select(article).where(article.c.entry_id.in_(list(entries)), article.c.version == FIRST_VERSION)
+    with engine.connect() as connection:
+        return [(entries[row["entry_id"]], _article(row)) for row in connection.execute(query).mappings()]
+
+
+def _article(row: Any) -> Article:
+    names = Article.__dataclass_fields__
+    return Article(**{name: row[name] for name in names} | {"authors": tuple(row["authors"])})
+
+
+def write_classified(connection: Connection, made: Sequence[tuple[Entry, Classified]]) -> None:
+    """Store flags, the link to an earlier twin, and exactly one `created` change an article."""
+    firsts = _first_of_each_story(connection, made)
+    flags = [
+        {
+            "entry_id": one.id,
+            "version": FIRST_VERSION,
+            "topic": mark.topic,
+            "probability": mark.probability,
+            "flagged": mark.flagged,
+            "evidence": [asdict(span) for span in mark.evidence],
+            "pack_version": mark.pack_version,
+            "model": value.classification.model,
+        }
+        for one, value in made
+        for mark in value.classification.flags
+    ]
+    if flags:
+        connection.execute(insert(flag).on_conflict_do_nothing(), flags)
+    connection.execute(
+        insert(change).on_conflict_do_nothing(index_elements=["entry_id", "type", "version"]),
+        [
+            {
+                "event_id": uuid_utils.compat.uuid7(),
+                "entry_id": one.id,
+                "version": FIRST_VERSION,
+                "type": "created",
+                "payload": snapshot(one, value, firsts[value.fingerprint]),
+            }
+            for one, value in made
+        ],
+    )
+
+
+def _first_of_each_story(connection: Connection, made: Sequence[tuple[Entry, Classified]]) -> dict[str, UUID]:
+    """Return who had each text first: whoever inserts the fingerprint, however many try at once."""
+    by_text: dict[str, UUID] = {}
+    for one, value in sorted(made, key=lambda pair: pair[0].id):
+        by_text.setdefault(value.fingerprint, one.id)
+    rows = [{"fingerprint": text, "entry_id": owner} for text, owner in sorted(by_text.items())]
+    connection.execute(insert(story).on_conflict_do_nothing(), rows)
+    return {
+        row.fingerprint: row.entry_id
+        for row in connection.execute(select(story).where(story.c.fingerprint.in_(list(by_text))))
+    }
+
+
+def snapshot(one: Entry, value: Classified, first: UUID) -> dict[str, Any]:
+    """Return the article as downstream reads it (without its text, which is kept once, by id and version)."""
+    facts = value.article
+    return {
+        "id": str(one.id),
+        "version": FIRST_VERSION,
+        "url": facts.url,
+        "canonical_url": facts.canonical_url,
+        "title": facts.title,
+        "language": facts.language,
+        "language_confidence": round(facts.language_confidence, 3),
+        "authors": list(facts.authors),
+        "published": _iso(facts.published),
+        "published_from": facts.published_from,
+        "discovered": _iso(one.discovered_at),
+        "quality": facts.quality,
+        "extractor": facts.extractor,
+        "source": {
+            "id": one.source.id,
+            "name": one.source.name,
+            "language": one.source.language,
+            "country": one.source.country,
+            "owner": one.source.owner,
+            "state_owned": one.source.state_owned,
+        },
+        "duplicate_of": None if first == one.id else str(first),
+        "model": value.classification.model,
+        "flags": [flag_json(mark) for mark in value.classification.flags],
+    }
+
+
+def flag_json(mark: Flag) -> dict[str, Any]:
+    """Return one flag as downstream reads it. The same shape everywhere: change log, API, `classify --jsonl`."""
+    return {
+        "topic": mark.topic,
+        "probability": round(mark.probability, 4),
+        "flagged": mark.flagged,
+        "evidence": [asdict(span) for span in mark.evidence],
+        "pack_version": mark.pack_version,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None

@@ -1,0 +1,23 @@
+"""When a step that failed is tried again. Pure."""
+
+from workers.domain.outcomes import QuarantineReason, RetryReason
+
+#: Tries before an entry is set aside (RELIABILITY.md section 3.3): about three days of an outlet being away; a page
+#: that kills its process, or an error nobody expected, is not worth more than three.
+MAX_TRIES: dict[RetryReason | QuarantineReason, int] = {
+    **dict.fromkeys(RetryReason, 10),
+    QuarantineReason.CRASHED: 3,
+    QuarantineReason.BUG: 3,
+    QuarantineReason.UNREACHABLE: 1,
+    QuarantineReason.UNSTORABLE: 1,
+}
+
+DAY_S = 86_400.0
+
+
+def delay_s(attempt: int, jitter: float) -> float:
+    """Return the wait in seconds after try number `attempt` (1-based); `jitter` in 0..1 spreads it by a fifth.
+
+    `min(24 h, 60 s x 2^attempt) x (0.8 .. 1.2)` (RELIABILITY.md section 3.3).
+    """
+    return float(min(DAY_S, 60.0 * 2 ** min(attempt, 20)) * (0.8 + 0.4 * jitter))

@@ -1,0 +1,48 @@
+"""Runs a step over a claimed batch: one at a time, settled together."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from workers.domain.outcomes import Failed, Outcome, QuarantineReason, State
+from workers.domain.values import Entry
+from workers.store.ledger import Claim, Ledger, Settled, Writer
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def run_batch(
+    ledger: Ledger,
+    claim: Claim,
+    given: Iterable[tuple[Entry, Given]],
+    step: Callable[[Entry, Given], Outcome[Made]],
+    *,
+    to: State,
+    write: Writer[Made],
+    budget_s: float,
+) -> Settled[Made]:
+    """Run `step` over the batch until the budget (seconds) is spent; give back what was not begun.
+
+    An unexpected error is an ending like any other: it is kept with its traceback, and its batch-mates go on.
+    """
+    started = time.monotonic()
+    endings: list[tuple[Entry, Outcome[Made]]] = []
+    not_begun = []
+    for one, value in given:
+        if endings and time.monotonic() - started > budget_s:
+            not_begun.append(one.id)
+        else:
+            endings.append((one, _ending(step, one, value)))
+    settled = ledger.settle(claim, endings, to=to, write=write)
+    if not_begun:
+        ledger.release(claim, not_begun)
+    return settled
+
+
+def _ending(step: Callable[[Entry, Given], Outcome[Made]], one: Entry, value: Given) -> Outcome[Made]:
+    try:
+        return step(one, value)
+    except Exception:  # noqa: BLE001
+        return Failed(QuarantineReason.BUG, traceback.format_exc())

@@ -1,0 +1,71 @@
+"""The append-only change log and its cursor.
+
+A writer cannot number its own change: with two concurrent commits a reader that goes by `id > last` misses the later
+one (RELIABILITY.md finding 12). So changes are written without a number, and one relay at a time, under an advisory
+lock, numbers what is committed. `seq` has no gaps, never goes back, and everything up to the highest is visible.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.engine import RowMapping
+
+from workers.store.schema import change
+
+#: Held by whoever numbers or publishes; any number, the same everywhere.
+RELAY_LOCK = 0x52454C59
+
+#: Changes numbered in one transaction: small enough to stay under a second, large enough to drain a backlog.
+RELAY_BATCH = 1_000
+
+NUMBER = text("""
+WITH base AS (SELECT coalesce(max(seq), 0) AS last FROM change),
+     next AS (SELECT id, row_number() OVER (ORDER BY id) AS place
+                FROM (SELECT id FROM change WHERE seq IS NULL ORDER BY id LIMIT :batch) AS waiting)
+UPDATE change SET seq = base.last + next.place FROM base, next WHERE change.id = next.id
+""")
+
+
+def take_relay_lock(connection: Connection) -> bool:
+    """Return whether this transaction is now the relay; False when another one is at work."""
+    return bool(connection.execute(select(func.pg_try_advisory_xact_lock(RELAY_LOCK))).scalar())
+
+
+def number(connection: Connection) -> int:
+    """Give the next numbers to committed changes, in the order they were written. Needs the relay lock."""
+    return connection.execute(NUMBER, {"batch": RELAY_BATCH}).rowcount
+
+
+def last_seq(connection: Connection) -> int:
+    """Return the highest number given, 0 when there is none."""
+    return connection.execute(select(func.coalesce(func.max(change.c.seq), 0))).scalar_one()
+
+
+def changes_after(connection: Connection, after: int, limit: int, **only: str | None) -> list[RowMapping]:
+    """Return changes with `seq > after`, in order. `only`: topic (flagged), language, source, country."""
+    query = select(change).where(change.c.seq > after).order_by(change.c.seq).limit(limit)
+    for name, wanted in only.items():
+        if wanted is not None:
+            query = query.where(_matches(name, wanted))
+    return list(connection.execute(query).mappings())
+
+
+def _matches(name: str, wanted: str) -> Any:
+    payload = change.c.payload
+    match name:
+        case "topic":
+            return payload.contains({"flags": [{"topic": wanted, "flagged": True}]})
+        case "language":
+            return payload["language"].as_string() == wanted
+        case "source":
+            return payload["source"]["id"].as_string() == wanted
+        case "country":
+            return payload["source"]["country"].as_string() == wanted
+        case _:
+            raise ValueError(name)
+
+
+def engine_last_seq(engine: Engine) -> int:
+    """Return the highest number given, on a connection of its own."""
+    with engine.connect() as connection:
+        return last_seq(connection)

@@ -1,0 +1,299 @@
+"""The ledger of entries: claim, settle, sweep. Truth is here; a message is a hint to look.
+
+Each transition is one conditional UPDATE, safe to repeat: `claim` takes a lease under a fencing token and counts the
+attempt in a transaction of its own, before any hostile byte is touched; `settle` writes results and the next state in
+one transaction, for those rows only whose token is still ours. Whoever lost the lease writes nothing.
+Leases and due times go by the database's clock: any number of machines agree on it.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar, assert_never
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Engine, Row, and_, bindparam, func, or_, select, update
+from sqlalchemy.exc import DataError
+
+from workers.domain.outcomes import (
+    Advanced,
+    Deferred,
+    Dropped,
+    Failed,
+    Outcome,
+    QuarantineReason,
+    RetryReason,
+    State,
+)
+from workers.domain.values import Entry, FeedEntry, Source
+from workers.store.backoff import DAY_S, MAX_TRIES, delay_s
+from workers.store.schema import IN_FLIGHT, entry, source
+
+T = TypeVar("T")
+
+#: A traceback or a server's answer is cut to this many characters: enough to understand it, not enough to fill a disk.
+DETAIL_LIMIT = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Entries that this process alone may work on, until the lease ends."""
+
+    token: UUID
+    state: State
+    entries: tuple[Entry, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An entry whose due time has passed. `alone`: a process died over it, so it travels without batch-mates."""
+
+    id: UUID
+    alone: bool
+
+
+@dataclass(slots=True)
+class Settled(Generic[T]):
+    """What a settlement did: ids that went on, and each outcome's count."""
+
+    advanced: list[UUID] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Settled[T]") -> None:
+        """Take in another settlement of the same step."""
+        self.advanced += other.advanced
+        self.counts += other.counts
+
+
+#: Writes what a step made, in the settling transaction.
+Writer = Callable[[Connection, Sequence[tuple[Entry, T]]], None]
+
+
+class Ledger:
+    """Claims and settles entries. Cheap to make; holds no state of its own."""
+
+    def __init__(self, engine: Engine, *, lease_s: float, hint_lag_s: float) -> None:
+        self.engine = engine
+        self.lease = timedelta(seconds=lease_s)
+        self.hint_lag = timedelta(seconds=hint_lag_s)
+
+    # --- claim ---------------------------------------------------------------------------------
+
+    def claim(self, ids: Iterable[UUID], state: State) -> Claim:
+        """Take a lease on those of `ids` that stand in `state`, are due and nobody holds; count the attempt.
+
+        An entry that a dead process left behind is only given out alone, so that a page that kills its process
+        cannot take batch-mates with it; after three such deaths it is quarantined with its page.
+        """
+        wanted = list(dict.fromkeys(ids))
+        token = uuid4()
+        free = or_(entry.c.lease_until.is_(None), entry.c.lease_until < func.now())
+        if len(wanted) > 1:
+            free = and_(free, entry.c.lease_token.is_(None), entry.c.crashes == 0)
+        mine = (
+            select(entry.c.id)
+            .where(entry.c.id.in_(wanted), entry.c.state == state, entry.c.not_before <= func.now(), free)
+            .order_by(entry.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        take = (
+            update(entry)
+            .where(entry.c.id.in_(mine.scalar_subquery()))
+            .values(
+                attempt=entry.c.attempt + 1,
+                crashes=entry.c.crashes + func.num_nonnulls(entry.c.lease_token),
+                lease_token=token,
+                lease_until=func.now() + self.lease,
+                due_at=func.now() + self.lease,
+            )
+            .returning(*entry.c, *_source_columns())
+            .where(entry.c.source_id == source.c.id)
+        )
+        with self.engine.begin() as connection:
+            rows = connection.execute(take).all()
+        entries = tuple(_entry(row) for row in rows)
+        killers = {row.id for row in rows if row.crashes >= MAX_TRIES[QuarantineReason.CRASHED]}
+        claim = Claim(token, state, tuple(one for one in entries if one.id not in killers))
+        if killers:
+            dead = Failed(QuarantineReason.CRASHED, f"{MAX_TRIES[QuarantineReason.CRASHED]} tries never came back")
+            condemned = Claim(token, state, tuple(one for one in entries if one.id in killers))
+            self.settle(condemned, [(one, dead) for one in condemned.entries], to=state, write=_write_nothing)
+        return claim
+
+    def release(self, claim: Claim, ids: Iterable[UUID]) -> None:
+        """Give back entries that were not begun: the attempt did not happen, they are due at once."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(entry)
+                .where(entry.c.id.in_(list(ids)), entry.c.lease_token == claim.token)
+                .values(attempt=entry.c.attempt - 1, lease_token=None, lease_until=None, due_at=func.now())
+            )
+
+    # --- settle --------------------------------------------------------------------------------
+
+    def settle(
+        self, claim: Claim, endings: Sequence[tuple[Entry, Outcome[T]]], *, to: State, write: Writer[T]
+    ) -> Settled[T]:
+        """Write down how a step ended for these entries, in one transaction, where the lease is still ours.
+
+        A value that the database refuses sends that entry alone to quarantine.
+        """
+        try:
+            with self.engine.begin() as connection:
+                return self._settle(connection, claim, endings, to=to, write=write)
+        except DataError as error:
+            if len(endings) == 1:
+                unstorable = Failed(QuarantineReason.UNSTORABLE, str(error.orig))
+                return self.settle(claim, [(endings[0][0], unstorable)], to=to, write=write)
+        settled: Settled[T] = Settled()
+        for ending in endings:
+            settled.add(self.settle(claim, [ending], to=to, write=write))
+        return settled
+
+    def _settle(
+        self,
+        connection: Connection,
+        claim: Claim,
+        endings: Sequence[tuple[Entry, Outcome[T]]],
+        *,
+        to: State,
+        write: Writer[T],
+    ) -> Settled[T]:
+        settled: Settled[T] = Settled()
+        moved = [(one, ending.value) for one, ending in endings if isinstance(ending, Advanced)]
+        if moved:
+            won = set(connection.execute(self._advance(claim, to), {"ids": [one.id for one, _ in moved]}).scalars())
+            moved = [(one, value) for one, value in moved if one.id in won]
+            if moved:
+                write(connection, moved)
+            settled.advanced = [one.id for one, _ in moved]
+            settled.counts[to.value] += len(moved)
+        for one, ending in endings:
+            if not isinstance(ending, Advanced):
+                values = self._values(one, ending)
+                done = connection.execute(
+                    update(entry).where(entry.c.id == one.id, entry.c.lease_token == claim.token).values(**values)
+                )
+                if done.rowcount:
+                    settled.counts[f"{values.get('state', 'deferred')}:{values['reason']}"] += 1
+        return settled
+
+    def _advance(self, claim: Claim, to: State) -> Any:
+        return (
+            update(entry)
+            .where(
+                entry.c.id.in_(bindparam("ids", expanding=True)),
+                entry.c.lease_token == claim.token,
+                entry.c.state == claim.state,
+            )
+            .values(
+                state=to,
+                reason=None,
+                detail=None,
+                state_at=func.now(),
+                attempt=0,
+                crashes=0,
+                lease_token=None,
+                lease_until=None,
+                not_before=func.now(),
+                due_at=func.now() + self.hint_lag,
+            )
+            .returning(entry.c.id)
+        )
+
+    def _values(self, one: Entry, ending: Dropped | Deferred | Failed) -> dict[str, Any]:
+        free: dict[str, Any] = {"lease_token": None, "lease_until": None, "reason": str(ending.reason)}
+        free["detail"] = ending.detail.replace("\0", "")[:DETAIL_LIMIT]
+        match ending:
+            case Dropped():
+                return free | {"state": State.DROPPED, "state_at": func.now()}
+            case Deferred() | Failed():
+                if one.attempt < MAX_TRIES[ending.reason]:
+                    again = self._again(one, ending.until if isinstance(ending, Deferred) else None)
+                    return free | {"not_before": again, "due_at": again, "crashes": 0}
+                reason = QuarantineReason.UNREACHABLE if isinstance(ending.reason, RetryReason) else ending.reason
+                detail = f"{ending.reason}: {free['detail']}" if reason != ending.reason else free["detail"]
+                return free | {
+                    "state": State.QUARANTINED,
+                    "state_at": func.now(),
+                    "reason": str(reason),
+                    "detail": detail,
+                }
+            case _:
+                assert_never(ending)
+
+    def _again(self, one: Entry, until: datetime | None) -> Any:
+        backoff = func.now() + timedelta(seconds=delay_s(one.attempt, random.random()))  # noqa: S311  (jitter)
+        if until is None:
+            return backoff
+        return func.least(func.greatest(until, backoff), func.now() + timedelta(seconds=DAY_S))
+
+    # --- sweep ---------------------------------------------------------------------------------
+
+    def due(self, state: State, limit: int) -> list[Due]:
+        """Return entries in `state` whose due time has passed, oldest first, and put their next hint off by the lag."""
+        rows = (
+            select(entry.c.id)
+            .where(entry.c.state == state, entry.c.state.in_(IN_FLIGHT), entry.c.due_at <= func.now())
+            .order_by(entry.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        put_off = (
+            update(entry)
+            .where(entry.c.id.in_(rows.scalar_subquery()))
+            .values(due_at=func.now() + self.hint_lag)
+            .returning(entry.c.id, or_(entry.c.lease_token.is_not(None), entry.c.crashes > 0).label("alone"))
+        )
+        with self.engine.begin() as connection:
+            return [Due(row.id, row.alone) for row in connection.execute(put_off)]
+
+
+def _write_nothing(_connection: Connection, _made: Sequence[tuple[Entry, Any]]) -> None:
+    """Serve steps whose entries end here."""
+
+
+def _source_columns() -> list[Any]:
+    return [source.c[name].label(f"source_{name}") for name in SOURCE_FIELDS if name != "id"]
+
+
+SOURCE_FIELDS = ("id", "name", "url", "language", "country", "owner", "state_owned")
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(
+        id=row.id,
+        source=Source(**{name: getattr(row, f"source_{name}") for name in SOURCE_FIELDS}),
+        url=row.url,
+        feed=feed_entry_from_json(row.feed),
+        discovered_at=row.discovered_at,
+        attempt=row.attempt,
+    )
+
+
+def feed_entry_to_json(one: FeedEntry) -> dict[str, Any]:
+    """Return the JSON form of a feed entry, as the ledger keeps it."""
+    return {
+        "key": one.key,
+        "url": one.url,
+        "title": one.title,
+        "summary": one.summary,
+        "published": one.published.isoformat() if one.published else None,
+        "updated": one.updated.isoformat() if one.updated else None,
+        "authors": list(one.authors),
+    }
+
+
+def feed_entry_from_json(data: dict[str, Any]) -> FeedEntry:
+    """Return the feed entry that `feed_entry_to_json` wrote."""
+    return replace(
+        FeedEntry(key=data["key"], url=data["url"], title=data["title"], summary=data["summary"]),
+        published=datetime.fromisoformat(data["published"]) if data["published"] else None,
+        updated=datetime.fromisoformat(data["updated"]) if data["updated"] else None,
+        authors=tuple(data["authors"]),
+    )

@@ -1,0 +1,119 @@
+"""What an operator asks of the ledger: counts, sources, the oldest due work, and the invariants."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import RowMapping
+
+from workers.domain.outcomes import FINAL_STATES, State
+from workers.store.schema import IN_FLIGHT, change, entry, sighting, source, tick
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Where the discovered links are. `discovered` is counted from sightings, the others from the ledger's states."""
+
+    discovered: int
+    by_state: dict[str, int]
+    by_reason: dict[str, dict[str, int]]  # dropped and quarantined, by reason
+
+    @property
+    def in_flight(self) -> int:
+        """Links that have not ended yet."""
+        return sum(self.by_state.get(state, 0) for state in IN_FLIGHT)
+
+    @property
+    def balanced(self) -> bool:
+        """discovered = in flight + classified + dropped + quarantined (promise 2)."""
+        return self.discovered == self.in_flight + sum(self.by_state.get(state, 0) for state in FINAL_STATES)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The ledger at one moment (one snapshot)."""
+
+    counts: Counts
+    sources: list[RowMapping]
+    oldest_due: datetime | None
+    last_tick: dict[str, datetime]
+    last_seq: int
+    unnumbered: int
+    now: datetime
+
+
+def overview(engine: Engine) -> Overview:
+    """Read everything `wirewatch status` shows, from one snapshot, so that the sum must hold."""
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        by_state: dict[str, int] = dict.fromkeys(State, 0)
+        by_reason: dict[str, dict[str, int]] = {State.DROPPED: {}, State.QUARANTINED: {}}
+        grouped = select(entry.c.state, entry.c.reason, func.count()).group_by(entry.c.state, entry.c.reason)
+        for state, reason, count in connection.execute(grouped):
+            by_state[state] += count
+            if state in by_reason:
+                by_reason[state][reason] = count
+        seen = select(func.count(sighting.c.entry_id.distinct()))
+        oldest = select(func.min(entry.c.due_at)).where(entry.c.state.in_(IN_FLIGHT))
+        log = select(func.coalesce(func.max(change.c.seq), 0), func.count().filter(change.c.seq.is_(None)))
+        last_seq, unnumbered = connection.execute(log).one()
+        return Overview(
+            counts=Counts(connection.execute(seen).scalar_one(), by_state, by_reason),
+            sources=list(connection.execute(select(source).order_by(source.c.id)).mappings()),
+            oldest_due=connection.execute(oldest).scalar(),
+            last_tick={row.name: row.last_at for row in connection.execute(select(tick))},
+            last_seq=last_seq,
+            unnumbered=unnumbered,
+            now=connection.execute(select(func.now())).scalar_one(),
+        )
+
+
+#: Each query returns rows that break a promise; all must be empty (RELIABILITY.md section 3.2).
+INVARIANTS = {
+    "every discovered link has a ledger row, and every row was seen in a feed": """
+        SELECT id FROM entry WHERE NOT EXISTS (SELECT FROM sighting WHERE entry_id = entry.id) LIMIT 5""",
+    "every classified article has exactly one `created` change": """
+        SELECT entry.id FROM entry LEFT JOIN change ON entry_id = entry.id AND type = 'created'
+         WHERE state = 'classified' GROUP BY entry.id HAVING count(change.id) <> 1 LIMIT 5""",
+    "every classified entry has its article": """
+        SELECT id FROM entry WHERE state = 'classified'
+           AND NOT EXISTS (SELECT FROM article WHERE entry_id = entry.id) LIMIT 5""",
+    "a change exists for classified entries only": """
+        SELECT entry.id FROM change JOIN entry ON entry_id = entry.id WHERE state <> 'classified' LIMIT 5""",
+    "the sequence has no gap": """
+        SELECT max(seq) FROM change HAVING max(seq) <> count(seq)""",
+    "every entry that ended without an article says why": """
+        SELECT id FROM entry WHERE state IN ('dropped', 'quarantined') AND reason IS NULL LIMIT 5""",
+    "no ended entry is still leased": """
+        SELECT id FROM entry WHERE state IN ('classified', 'dropped', 'quarantined') AND lease_token IS NOT NULL
+         LIMIT 5""",
+    "nothing due is left lying for 10 minutes": """
+        SELECT id FROM entry WHERE state IN ('discovered', 'fetched', 'extracted')
+           AND due_at < now() - interval '10 minutes' LIMIT 5""",
+}
+
+
+def broken_invariants(engine: Engine) -> dict[str, list[str]]:
+    """Return each promise that does not hold, with a few of the ids that break it."""
+    broken = {}
+    with engine.connect() as connection:
+        for promise, query in INVARIANTS.items():
+            rows = [str(row[0]) for row in connection.execute(text(query))]
+            if rows:
+                broken[promise] = rows
+    return broken
+
+
+def record_tick(engine: Engine, name: str) -> None:
+    """Note that a scheduled task ran now."""
+    new = insert(tick).values(name=name, last_at=func.now())
+    with engine.begin() as connection:
+        connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"last_at": func.now()}))
+
+
+def ledger_rows(engine: Engine) -> list[dict[str, Any]]:
+    """Return url, state, reason and detail of every entry: for a small newsroom, not for years of news."""
+    query = select(entry.c.id, entry.c.url, entry.c.source_id, entry.c.state, entry.c.reason, entry.c.detail)
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,49 @@
+"""Queries for readers: classified articles only, nothing half done."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, exists, select
+
+from workers.store.schema import article, change, entry, flag
+
+
+def list_articles(
+    connection: Connection,
+    *,
+    limit: int,
+    before: UUID | None = None,
+    topic: str | None = None,
+    language: str | None = None,
+    source: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the newest classified articles as their change tells them; ids are UUIDv7, so their order is time."""
+    query = (
+        select(change.c.payload)
+        .join(entry, entry.c.id == change.c.entry_id)
+        .where(change.c.type == "created", entry.c.state == "classified")
+        .order_by(entry.c.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(entry.c.id < before)
+    if source is not None:
+        query = query.where(entry.c.source_id == source)
+    if language is not None:
+        spoken = and_(article.c.entry_id == entry.c.id, article.c.language == language)
+        query = query.where(exists().where(spoken))
+    if topic is not None:
+        query = query.where(exists().where(flag.c.entry_id == entry.c.id, flag.c.topic == topic, flag.c.flagged))
+    return list(connection.execute(query).scalars())
+
+
+def article_by_id(connection: Connection, article_id: UUID) -> dict[str, Any] | None:
+    """Return one classified article with its text; None when there is none."""
+    query = (
+        select(change.c.payload, article.c.text)
+        .join(entry, entry.c.id == change.c.entry_id)
+        .join(article, and_(article.c.entry_id == entry.c.id, article.c.version == change.c.version))
+        .where(change.c.type == "created", entry.c.state == "classified", entry.c.id == article_id)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else row.payload | {"text": row.text}

@@ -1,0 +1,210 @@
+"""The tables. Every rule that the database can hold, it holds: closed lists, unique keys, foreign keys."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from workers.domain.outcomes import DropReason, QuarantineReason, State
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+Time = DateTime(timezone=True)
+IN_FLIGHT = ("discovered", "fetched", "extracted")
+
+
+def _one_of(column: str, words: list[str]) -> str:
+    return f"{column} IN ({', '.join(repr(word) for word in words)})"
+
+
+source = Table(
+    "source",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("state_owned", Boolean, nullable=False),
+    Column("watched", Boolean, nullable=False, server_default=text("true"), comment="false: no longer in sources.yaml"),
+    # when
+    Column("due_at", Time, nullable=False, server_default=func.now()),
+    Column("interval_s", Integer, nullable=False),
+    Column("lease_token", Uuid),
+    Column("lease_until", Time),
+    # conditional requests
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("body_sha", Text),
+    # what happened
+    Column("outcomes", JSONB, nullable=False, server_default=text("'{}'"), comment="polls counted by outcome"),
+    Column("last_outcome", Text),
+    Column("last_error", Text),
+    Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row"),
+    Column("polled_at", Time),
+    Column("succeeded_at", Time),
+    Column("found_at", Time, comment="when a new entry was last seen"),
+)
+
+host = Table(
+    "host",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next_allowed_at", Time, nullable=False, comment="no page of this host is asked for before"),
+)
+
+page = Table(
+    "page",
+    metadata,
+    Column("sha", Text, primary_key=True, comment="sha256 hex of the body"),
+    Column("body", LargeBinary, nullable=False, comment="zstd"),
+    Column("size", Integer, nullable=False, comment="bytes before zstd"),
+    Column("stored_at", Time, nullable=False, server_default=func.now()),
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("id", Uuid, primary_key=True, comment="UUIDv7: one id all the way"),
+    Column("source_id", Text, ForeignKey("source.id"), nullable=False),
+    Column("url", Text, nullable=False, comment="as the feed gave it; this is what is fetched"),
+    Column("url_key", Text, nullable=False, unique=True, comment="sha256 hex of the canonical URL: the identity"),
+    Column("feed", JSONB, nullable=False, comment="what the feed said of it"),
+    Column("discovered_at", Time, nullable=False, server_default=func.now()),
+    # where it stands
+    Column("state", Text, nullable=False, server_default=text("'discovered'")),
+    Column("reason", Text, comment="why it was dropped or quarantined, or last deferred"),
+    Column("detail", Text),
+    Column("state_at", Time, nullable=False, server_default=func.now()),
+    # who works on it
+    Column("attempt", Integer, nullable=False, server_default=text("0"), comment="tries of the step that comes next"),
+    Column("crashes", Integer, nullable=False, server_default=text("0"), comment="tries that never came back"),
+    Column("lease_token", Uuid),
+    Column("lease_until", Time),
+    # two clocks: a stray duplicate message cannot jump the first; the sweeper goes by the second
+    Column("not_before", Time, nullable=False, server_default=func.now()),
+    Column("due_at", Time, nullable=False, server_default=func.now()),
+    # the page
+    Column("page_sha", Text, ForeignKey("page.sha", ondelete="SET NULL")),
+    Column("fetched", JSONB, comment="url, status, content_type, charset, at"),
+    CheckConstraint(_one_of("state", [*State]), "state"),
+    CheckConstraint(f"state <> 'dropped' OR coalesce({_one_of('reason', [*DropReason])}, false)", "drop_reason"),
+    CheckConstraint(
+        f"state <> 'quarantined' OR coalesce({_one_of('reason', [*QuarantineReason])}, false)", "quarantine_reason"
+    ),
+    Index("ix_entry_due", "due_at", postgresql_where=text("state IN ('discovered', 'fetched', 'extracted')")),
+    Index("ix_entry_source_id", "source_id"),
+    Index("ix_entry_page_sha", "page_sha"),
+)
+
+sighting = Table(
+    "sighting",
+    metadata,
+    Column("source_id", Text, ForeignKey("source.id"), nullable=False),
+    Column("entry_key", Text, nullable=False, comment="the feed's own id"),
+    Column("entry_id", Uuid, ForeignKey("entry.id", ondelete="CASCADE"), nullable=False),
+    Column("seen_at", Time, nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("source_id", "entry_key", "entry_id"),
+    Index("ix_sighting_entry_id", "entry_id"),
+)
+
+article = Table(
+    "article",
+    metadata,
+    Column("entry_id", Uuid, ForeignKey("entry.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("language_confidence", Float, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("canonical_url", Text),
+    Column("authors", ARRAY(Text), nullable=False),
+    Column("published", Time),
+    Column("published_from", Text),
+    Column("quality", Text, nullable=False),
+    Column("extractor", Text, nullable=False),
+    Column("extracted_at", Time, nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("entry_id", "version"),
+)
+
+story = Table(
+    "story",
+    metadata,
+    Column("fingerprint", Text, primary_key=True, comment="of the text, without dateline and layout"),
+    Column("entry_id", Uuid, ForeignKey("entry.id", ondelete="CASCADE"), nullable=False, comment="who had it first"),
+)
+
+flag = Table(
+    "flag",
+    metadata,
+    Column("entry_id", Uuid, ForeignKey("entry.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("flagged", Boolean, nullable=False),
+    Column("evidence", JSONB, nullable=False, comment="[{field, start, end, text}]: spans of the stored article"),
+    Column("pack_version", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    PrimaryKeyConstraint("entry_id", "version", "topic"),
+    Index("ix_flag_topic", "topic", "entry_id", postgresql_where=text("flagged")),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="order of writing; not for readers"),
+    Column("seq", BigInteger, unique=True, comment="the cursor: given by the relay after the commit, without gaps"),
+    Column("event_id", Uuid, nullable=False, unique=True),
+    Column("entry_id", Uuid, ForeignKey("entry.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("payload", JSONB, nullable=False, comment="the article as it was then, without its text"),
+    Column("created_at", Time, nullable=False, server_default=func.now()),
+    UniqueConstraint("entry_id", "type", "version"),
+    CheckConstraint(_one_of("type", ["created", "updated", "reclassified", "withdrawn"]), "type"),
+    Index("ix_change_unnumbered", "id", postgresql_where=text("seq IS NULL")),
+)
+
+tick = Table(
+    "tick",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("last_at", Time, nullable=False),
+)
+
+note = Table(
+    "note",
+    metadata,
+    Column("key", Text, primary_key=True, comment="e.g. sources_sha: which sources.yaml is in force"),
+    Column("value", Text, nullable=False),
+    Column("updated_at", Time, nullable=False, server_default=func.now()),
+)

@@ -1,0 +1,98 @@
+"""The tasks: each finds the steps, calls one, hands on. Messages carry ids only, several at a time."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from workers.app import app
+from workers.bootstrap import steps
+from workers.pipeline import LEDGER_STAGES, STAGE, Stage, next_stage
+from workers.telemetry import HINTS, event
+
+POLL, DELIVER = STAGE["poll"], STAGE["deliver"]
+
+
+@app.task(name="poll_sources")
+def poll_sources(ids: list[str]) -> None:
+    """Poll these sources; fetch what is new."""
+    hint_next(POLL, steps().poll(ids))
+
+
+@app.task(name="fetch_entries")
+def fetch_entries(ids: list[str]) -> None:
+    """Fetch these entries' pages."""
+    hint_next(STAGE["fetch"], steps().fetch(_uuids(ids)))
+
+
+@app.task(name="extract_entries")
+def extract_entries(ids: list[str]) -> None:
+    """Extract clean text from these entries' pages."""
+    hint_next(STAGE["extract"], steps().extract(_uuids(ids)))
+
+
+@app.task(name="classify_entries")
+def classify_entries(ids: list[str]) -> None:
+    """Flag these entries' topics."""
+    hint_next(STAGE["classify"], steps().classify(_uuids(ids)))
+
+
+@app.task(name="relay_changes")
+def relay_changes() -> None:
+    """Number committed changes and hand them on."""
+    steps().relay()
+
+
+@app.task(name="sweep")
+def sweep() -> None:
+    """Look for due work in the store and send hints for it, as far as the queues have room."""
+    found = steps()
+    found.take_up_sources()
+    found.record_tick("sweep")
+    batch = found.settings.batch_size
+    hint(POLL, found.sources.due(found.room(POLL) * batch))
+    for stage in LEDGER_STAGES:
+        due = found.due(stage, found.room(stage) * batch)
+        hint(stage, [str(one.id) for one in due if not one.alone])
+        for one in due:
+            if one.alone:  # a process died over it: no batch-mates
+                hint(stage, [str(one.id)])
+
+
+@app.task(name="upkeep")
+def upkeep() -> None:
+    """Forget old pages; check the promises."""
+    steps().upkeep()
+
+
+def hint(stage: Stage, ids: Iterable[str]) -> None:
+    """Tell a stage's workers to look at these ids. A hint that Redis does not take is counted and left to the sweeper."""
+    waiting = list(ids)
+    size = steps().settings.batch_size
+    for start in range(0, len(waiting), size):
+        _send(stage, [waiting[start : start + size]])
+
+
+def hint_next(stage: Stage, ids: Iterable[UUID]) -> None:
+    """Hand entries on to the step after `stage`."""
+    following = next_stage(stage)
+    advanced = [str(one) for one in ids]
+    if following is DELIVER and advanced:
+        _send(DELIVER, [])
+    elif following is not None:
+        hint(following, advanced)
+
+
+def _send(stage: Stage, arguments: list[list[str]]) -> None:
+    try:
+        app.send_task(stage.task, args=arguments, queue=stage.name)
+    except (OperationalError, RedisError, OSError) as error:
+        HINTS.labels(stage.name, "no").inc()
+        event("hint_lost", level="warning", queue=stage.name, error=str(error))
+    else:
+        HINTS.labels(stage.name, "yes").inc()
+
+
+def _uuids(ids: list[str]) -> list[UUID]:
+    return [UUID(one) for one in ids]
