@@ -73,9 +73,11 @@ def judge(items: Iterable[dict[str, Any]], classifier: Classifier, topics: Itera
     verdicts = []
     for item in items:
         flagged = {flag.topic for flag in classify(item, classifier) if flag.flagged}
-        for topic in topics:
-            if topic not in item["touch"]:
-                verdicts.append(Verdict(topic, item["lang"], topic in item["about"], topic in flagged))
+        verdicts += [
+            Verdict(topic, item["lang"], topic in item["about"], topic in flagged)
+            for topic in topics
+            if topic not in item["touch"]
+        ]
     return verdicts
 
 

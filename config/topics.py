@@ -5,9 +5,18 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from config.yamlfile import read_model
 from workers.domain.errors import ConfigError, Problem
@@ -96,26 +105,24 @@ class TopicPack(_Part):
     lead_weight: Annotated[float, Field(ge=1, le=5)] = 1.5
     terms: Annotated[Mapping[Language, Tiers], Field(min_length=1)]
     groups: Mapping[Language, Mapping[Name, Terms]] = {}
-    rules: tuple[TopicRule, ...] = ()
+    rules: Annotated[tuple[TopicRule, ...], Field(validate_default=True)] = ()
     exclude: Mapping[Language, Terms] = {}
     examples: tuple[TopicExample, ...] = ()
 
     @field_validator("rules", mode="after")
     @classmethod
-    def _are_different(cls, rules: tuple[TopicRule, ...]) -> tuple[TopicRule, ...]:
+    def _fit_the_groups(cls, rules: tuple[TopicRule, ...], info: ValidationInfo) -> tuple[TopicRule, ...]:
         if len(set(rules)) != len(rules):
             raise ValueError("the same rule stands here twice")
-        return rules
-
-    @model_validator(mode="after")
-    def _names_known_groups(self) -> Self:
-        known = {group for of_language in self.groups.values() for group in of_language}
-        used = {group for rule in self.rules for group in rule.groups}
+        if "groups" not in info.data:  # has a problem of its own
+            return rules
+        known = {group for of_language in info.data["groups"].values() for group in of_language}
+        used = {group for rule in rules for group in rule.groups}
         if used - known:
-            raise ValueError(f"rules name unknown groups: {', '.join(sorted(used - known))}")
+            raise ValueError(f"unknown groups: {', '.join(sorted(used - known))}")
         if known - used:
-            raise ValueError(f"groups that no rule uses: {', '.join(sorted(known - used))}")
-        return self
+            raise ValueError(f"no rule uses the groups: {', '.join(sorted(known - used))}")
+        return rules
 
     @property
     def version(self) -> str:

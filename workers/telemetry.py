@@ -11,6 +11,7 @@ from prometheus_client import Counter
 EVENTS = frozenset(
     {
         "step_done",  # a batch of a stage was settled
+        "entry_failed",  # a step ended in a way that nobody expected, with its traceback
         "hint_lost",  # Redis did not take a message; the sweeper repeats it
         "sources_taken_up",  # a changed sources.yaml is in force
         "sources_refused",  # a changed sources.yaml has errors; the old one stays in force
@@ -29,6 +30,8 @@ HINTS = Counter("wirewatch_hints_total", "Messages sent to Celery, by queue and 
 
 #: A hostile title must not fill the log (RELIABILITY.md A8).
 LONGEST_VALUE = 500
+#: These may be long: the end of a traceback is what matters.
+LONG_ONES = {"exception", "detail"}
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -74,6 +77,6 @@ def event(name: str, *, level: Level = "info", **facts: Any) -> None:
 
 def _cut_long_values(_logger: Any, _method: str, facts: dict[str, Any]) -> dict[str, Any]:
     return {
-        key: value[:LONGEST_VALUE] + "…" if isinstance(value, str) and len(value) > LONGEST_VALUE and key != "exception" else value
+        key: value[:LONGEST_VALUE] + "…" if isinstance(value, str) and len(value) > LONGEST_VALUE and key not in LONG_ONES else value
         for key, value in facts.items()
     }

@@ -157,6 +157,7 @@ def test_a_root_without_any_capability_is_told_what_to_do(place: Path) -> None:
     done = run_script(place, ["setpriv", "--bounding-set=-all"])
     assert "StartError" in done.stderr
     assert "run/postgres cannot be given to uid" in done.stderr
+    assert "start Wirewatch as an ordinary user" in done.stderr
 
 
 def test_data_survives_kill_9_and_a_second_prepare(server: PostgresServer) -> None:

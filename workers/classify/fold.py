@@ -4,7 +4,10 @@ The fold of a text holds letters, digits and spaces only. It is made character b
 that every place in it leads back to the exact place in the stored text.
 """
 
+import re
+import sys
 import unicodedata
+from bisect import bisect_right
 from functools import cached_property
 
 #: Letters that differ by keyboard or habit, not by meaning, and that Unicode does not decompose.
@@ -69,11 +72,30 @@ class Folded:
         self.plain = f" {fold(text)} "
 
     @cached_property
-    def _origin(self) -> list[int] | None:
-        """For each character of the fold, the index of its source; None when they go one to one (almost always)."""
-        if self.text.isascii() or all(len(_TABLE[ord(c)]) == 1 for c in set(self.text)):
-            return None
-        return [index for index, c in enumerate(self.text) for _ in _TABLE[ord(c)]]
+    def _pieces(self) -> list[tuple[int, int, bool]]:
+        """The pieces of the fold that go one to one with the text: (start in the fold, start in the text, True).
+
+        A letter that folds to several is a piece of its own, with False: all its places lead to one. Nearly every text
+        is a single piece.
+        """
+        pieces = [(0, 0, True)]
+        uneven = "" if self.text.isascii() else "".join(c for c in set(self.text) if len(_TABLE[ord(c)]) != 1)
+        if not uneven:
+            return pieces
+        shift = 0  # how far the fold runs ahead of the text
+        for match in re.finditer(f"[{re.escape(uneven)}]", self.text):
+            at, length = match.start(), len(_TABLE[ord(match[0])])
+            if length > 1:
+                pieces.append((at + shift, at, False))
+            shift += length - 1
+            pieces.append((at + 1 + shift, at + 1, True))
+        return pieces
+
+    def _source(self, place: int) -> int:
+        """Return the index of the character of the text that stands at `place` of the unpadded fold."""
+        # the last piece that begins at or before: (place, infinity) sorts behind every piece that begins at place
+        start, source, is_even = self._pieces[bisect_right(self._pieces, (place, sys.maxsize, True)) - 1]
+        return source + place - start if is_even else source
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the half-open span of the text that the non-empty span `start`, `end` of `plain` was made from.
@@ -81,6 +103,4 @@ class Folded:
         The span never begins or ends outside the text, whatever spaces stand at the ends of `plain`.
         """
         start, end = max(start - 1, 0), min(end - 1, len(self.plain) - 2)
-        if self._origin is None:
-            return start, end
-        return self._origin[start], self._origin[end - 1] + 1
+        return self._source(start), self._source(end - 1) + 1

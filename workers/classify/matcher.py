@@ -14,7 +14,9 @@ from ahocorasick_rs import AhoCorasick
 from workers.classify.fold import fold
 
 #: What Arabic and Persian write as one word with the next: article, "and", "in", "to", "so", "like", "anti".
-_CLITICS = frozenset(["", *"ال و ف ب ل ك وال فال بال كال لل ولل وب ول فب وبال ضد وضد".split()])
+_CLITICS = frozenset(
+    ["", "ال", "و", "ف", "ب", "ل", "ك", "وال", "فال", "بال", "كال", "لل", "ولل", "وب", "ول", "فب", "وبال", "ضد", "وضد"]
+)
 
 
 class Hit(NamedTuple):

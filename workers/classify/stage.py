@@ -137,7 +137,11 @@ class Classifier:
         texts = dict(fields)
         lead = LEAD_CHARACTERS_CHINESE if language == "zh" else LEAD_CHARACTERS
         opening = 0 if title.strip() else OPENING_CHARACTERS
-        flags = [self._flag(self._topics[topic], of_topic, texts, lead, opening) for topic, of_topic in spans.items() if of_topic]
+        flags = [
+            self._flag(self._topics[topic], of_topic, texts, lead, opening)
+            for topic, of_topic in spans.items()
+            if of_topic
+        ]
         return Classification(flags=tuple(sorted(flags, key=lambda f: (-f.probability, f.topic))), model=MODEL)
 
     def _find(self, plain: str, language: str) -> dict[int, _Found]:
@@ -145,7 +149,7 @@ class Classifier:
         topics: dict[int, _Found] = {}
         for term, start, end in self._matcher.find(plain):
             for use in self._uses[term]:
-                if use.only_in is not None and use.only_in != language and language != "und":
+                if use.only_in is not None and language not in (use.only_in, "und"):
                     continue
                 found = topics.get(use.topic)
                 if found is None:

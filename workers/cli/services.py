@@ -41,8 +41,10 @@ def worker(service: Annotated[Service, typer.Argument(help="io: poll and fetch; 
     settings = _ready()
     concurrency = {Service.IO: settings.io_concurrency, Service.CPU: settings.cpu_concurrency, Service.RELAY: 1}
     pool = "solo" if service is Service.RELAY else "prefork"
-    # SIGTERM, too, ends a step between two acknowledgements and gives reserved messages back (RELIABILITY.md Q7)
-    os.environ["REMAP_SIGTERM"] = "SIGQUIT"
+    if pool == "prefork":
+        # SIGTERM then gives running steps 25 s and reserved messages back (RELIABILITY.md Q7); the solo pool cannot be
+        # interrupted, its steps are short, and plain SIGTERM lets the one that runs finish
+        os.environ["REMAP_SIGTERM"] = "SIGQUIT"
     _become_celery(
         *("worker", "--queues", ",".join(queues_of(service)), "--concurrency", str(concurrency[service])),
         *("--pool", pool, "--hostname", f"{service}@%h", "--include", PRELOAD[service]),

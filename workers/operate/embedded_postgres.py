@@ -18,7 +18,7 @@ import psycopg
 
 from workers.domain.errors import StartError
 from workers.operate.embedded import package_folder, private_folder, wait_until_ready
-from workers.operate.unprivileged import Account, as_account, unprivileged
+from workers.operate.unprivileged import INSTEAD, Account, as_account, unprivileged
 
 #: The major version of `pginstall18`; a data folder of another one cannot be read by it.
 MAJOR = "18"
@@ -174,7 +174,9 @@ class PostgresServer:
             self._sockets.mkdir(mode=0o700, exist_ok=True)
             os.chown(self._sockets, account.uid, account.gid, follow_symlinks=False)
         except OSError as error:
-            raise StartError(f"{self._sockets} cannot be given to uid {account.uid}: {error.strerror}") from error
+            raise StartError(
+                f"{self._sockets} cannot be given to uid {account.uid} ({error.strerror}): {INSTEAD}"
+            ) from error
 
     def _check_cluster(self) -> None:
         try:

@@ -12,12 +12,20 @@ def unfinished(newsroom: Newsroom, rows: Iterable[Mapping[str, Any]], sources: I
 
     `rows`: url, state of every ledger entry. `sources`: id, last_outcome.
     """
-    ended = {decoded_path(row["url"]) for row in rows if row["state"] in FINAL_STATES}
+    stands = {decoded_path(row["url"]): row for row in rows}
     polled = {row["id"] for row in sources if row["last_outcome"]}
+    waiting = {path: stands.get(path) for path in newsroom.expectations}
     return [
-        *(f"{path}: no outcome yet" for path in newsroom.expectations if path not in ended),
+        *(f"{path}: {_stand(row)}" for path, row in waiting.items() if row is None or row["state"] not in FINAL_STATES),
         *(f"source {outlet.id}: not polled yet" for outlet in newsroom.outlets if outlet.id not in polled),
     ]
+
+
+def _stand(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "not discovered yet"
+    why = f" ({row['reason']}: {(row.get('detail') or '').strip()[-300:]})" if row["reason"] else ""
+    return f"still {row['state']}{why}"
 
 
 def mistakes(

@@ -30,6 +30,7 @@ from workers.domain.outcomes import (
 from workers.domain.values import Entry, FeedEntry, Source
 from workers.store.backoff import DAY_S, MAX_TRIES, delay_s
 from workers.store.schema import IN_FLIGHT, entry, source
+from workers.telemetry import event
 
 T = TypeVar("T")
 
@@ -174,6 +175,8 @@ class Ledger:
             settled.advanced = [one.id for one, _ in moved]
             settled.counts[to.value] += len(moved)
         for one, ending in endings:
+            if isinstance(ending, Failed):
+                event("entry_failed", level="error", entry=str(one.id), url=one.url, why=ending.reason, detail=ending.detail)
             if not isinstance(ending, Advanced):
                 values = self._values(one, ending)
                 done = connection.execute(

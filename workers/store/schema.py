@@ -41,7 +41,7 @@ IN_FLIGHT = ("discovered", "fetched", "extracted")
 
 
 def _one_of(column: str, words: list[str]) -> str:
-    return f"{column} IN ({', '.join(repr(word) for word in words)})"
+    return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
 
 
 source = Table(

@@ -85,9 +85,9 @@ CREATE TABLE entry (
     page_sha TEXT,
     fetched JSONB,
     CONSTRAINT pk_entry PRIMARY KEY (id),
-    CONSTRAINT ck_entry_state CHECK (state IN (<State.DISCOVERED: 'discovered'>, <State.FETCHED: 'fetched'>, <State.EXTRACTED: 'extracted'>, <State.CLASSIFIED: 'classified'>, <State.DROPPED: 'dropped'>, <State.QUARANTINED: 'quarantined'>)),
-    CONSTRAINT ck_entry_drop_reason CHECK (state <> 'dropped' OR coalesce(reason IN (<DropReason.GONE: 'gone'>, <DropReason.REFUSED: 'refused'>, <DropReason.NOT_HTML: 'not_html'>, <DropReason.TOO_LARGE: 'too_large'>, <DropReason.BAD_URL: 'bad_url'>, <DropReason.BLOCKED_ADDRESS: 'blocked_address'>, <DropReason.REDIRECT_LOOP: 'redirect_loop'>, <DropReason.ROBOTS: 'robots'>, <DropReason.NO_TEXT: 'no_text'>, <DropReason.NOT_AN_ARTICLE: 'not_an_article'>, <DropReason.BY_OPERATOR: 'by_operator'>), false)),
-    CONSTRAINT ck_entry_quarantine_reason CHECK (state <> 'quarantined' OR coalesce(reason IN (<QuarantineReason.CRASHED: 'crashed'>, <QuarantineReason.BUG: 'bug'>, <QuarantineReason.UNREACHABLE: 'unreachable'>, <QuarantineReason.UNSTORABLE: 'unstorable'>), false)),
+    CONSTRAINT ck_entry_state CHECK (state IN ('discovered', 'fetched', 'extracted', 'classified', 'dropped', 'quarantined')),
+    CONSTRAINT ck_entry_drop_reason CHECK (state <> 'dropped' OR coalesce(reason IN ('gone', 'refused', 'not_html', 'too_large', 'bad_url', 'blocked_address', 'redirect_loop', 'robots', 'no_text', 'not_an_article', 'by_operator'), false)),
+    CONSTRAINT ck_entry_quarantine_reason CHECK (state <> 'quarantined' OR coalesce(reason IN ('crashed', 'bug', 'unreachable', 'unstorable'), false)),
     CONSTRAINT fk_entry_source_id FOREIGN KEY(source_id) REFERENCES source (id),
     CONSTRAINT uq_entry_url_key UNIQUE (url_key),
     CONSTRAINT fk_entry_page_sha FOREIGN KEY(page_sha) REFERENCES page (sha) ON DELETE SET NULL
@@ -179,4 +179,6 @@ COMMENT ON COLUMN story.entry_id IS 'who had it first';
 
 def upgrade() -> None:
     """Create every table."""
-    op.execute(DDL)
+    for statement in DDL.split(";\n"):
+        if statement.strip():
+            op.execute(statement)
