@@ -134,7 +134,7 @@ class Settings(BaseSettings):
 
     @property
     def user_agent(self) -> str:
-        """Name ourselves honestly, with a way to reach the operator (RFC 9309 section 2.2.1 wants the product token)."""
+        """Name ourselves honestly, with a way to reach the operator (product token: RFC 9309 section 2.2.1)."""
         return f"Wirewatch/0.1 (+{self.contact})" if self.contact else "Wirewatch/0.1"
 
     @property

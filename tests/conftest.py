@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ for name in [name for name in os.environ if name.startswith("WIREWATCH_")]:
     del os.environ[name]
 
 
-class OutsideWorld(AssertionError):
+class OutsideWorldError(AssertionError):
     """A test tried to leave the loopback."""
 
 
@@ -41,7 +42,7 @@ def only_loopback() -> Iterator[list[Any]]:
             address = arguments[-1]
             if self.family in {socket.AF_INET, socket.AF_INET6} and not _is_loopback(address[0]):
                 tried.append(address)
-                raise OutsideWorld(f"a test tried to reach {address}")
+                raise OutsideWorldError(f"a test tried to reach {address}")
             return real[name](self, *arguments)
 
         return call
@@ -54,7 +55,7 @@ def only_loopback() -> Iterator[list[Any]]:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host.split("%")[0]).is_loopback
+        return ipaddress.ip_address(host.split("%", maxsplit=1)[0]).is_loopback
     except ValueError:
         return host == "localhost"
 
@@ -79,6 +80,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     postgres.prepare()
     redis.prepare()
     with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, runtime)
         for server in (postgres, redis):
             log = stack.enter_context((data / f"{type(server).__name__}.log").open("wb"))
             process = subprocess.Popen(server.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)

@@ -1,9 +1,10 @@
 """The Celery app. Each setting with its reason; the marks [E..] are measurements of RELIABILITY.md."""
 
+import gc
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_before_create_process, worker_process_init
 from kombu import Queue
 
 from config.settings import Settings, load_settings
@@ -20,7 +21,7 @@ class Step(Task):  # type: ignore[misc]
     """Every task of ours."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task; a MemoryError must not get past here: Celery would kill the worker over it, again and again [E14]."""
+        """Run the task; a MemoryError must not get past here: Celery kills the worker over it, again and again [E14]."""
         try:
             return super().__call__(*args, **kwargs)
         except MemoryError as error:
@@ -72,7 +73,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_default_queue": CONTROL,
         "task_routes": {task: {"queue": queue} for task, queue in ROUTES.items()},
         # --- limits
-        "task_time_limit": HARD_LIMIT_S,  # a kill is the only thing that ends C code [F8]; steps have budgets of their own
+        "task_time_limit": HARD_LIMIT_S,  # only a kill ends C code [F8]; steps have budgets of their own
         # --- worker
         "worker_prefetch_multiplier": 1,  # 4 would hold four messages hostage to one stuck page
         "worker_max_tasks_per_child": 500,  # lxml fragments memory
@@ -93,7 +94,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 def make_app(settings: Settings) -> Celery:
     """Return a Celery app for these settings."""
-    made = Celery("wirewatch", task_cls=Step, include=["workers.tasks"], set_as_current=True)
+    # workers import the tasks (`wirewatch worker` names them); beat and Flower know them by name and stay small
+    made = Celery("wirewatch", task_cls=Step, set_as_current=True)
     made.conf.update(configuration(settings))
     return made
 
@@ -102,12 +104,19 @@ SETTINGS = load_settings()
 app = make_app(SETTINGS)
 
 
-@setup_logging.connect  # type: ignore[untyped-decorator]
+@setup_logging.connect
 def _log_our_way(**_: Any) -> None:
     configure_logging("celery", SETTINGS.log_level)
 
 
-@worker_process_init.connect  # type: ignore[untyped-decorator]
+@worker_before_create_process.connect
+def _share_memory(**_: Any) -> None:
+    """Let children share what the parent has loaded: a collection in a child would write to each object and copy it."""
+    gc.collect()
+    gc.freeze()
+
+
+@worker_process_init.connect
 def _start_child_afresh(**_: Any) -> None:
     """Connections must not be shared with the parent that forked us."""
     from workers.bootstrap import forget_steps

@@ -1,4 +1,4 @@
-"""The composition root: settings in, the steps of the path with their real edges out. Reads `config`; nobody else does."""
+"""The composition root: settings in, the steps of the path with their real edges out."""
 
 import asyncio
 import functools
@@ -6,44 +6,33 @@ import hashlib
 import time
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-import redis
-from sqlalchemy import Engine
-
 from config.settings import Settings, changed, load_settings
-from config.sources import load_sources
-from config.topics import TopicPack, load_topics
-from workers.deliver.stage import relay_changes
-from workers.deliver.stream import ChangeStream, connect
 from workers.domain.errors import ConfigError, StartError
 from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State
 from workers.domain.values import Article, Entry, Page
-from workers.fetch.http import HttpClient
-from workers.fetch.stage import fetch_entries
-from workers.operate.embedded import runtime_path
-from workers.operate.embedded_postgres import PostgresServer
-from workers.operate.embedded_redis import RedisServer
 from workers.pipeline import Stage
-from workers.poll.cadence import Bounds
-from workers.poll.stage import poll_sources
-from workers.relate.fingerprint import fingerprint
-from workers.store.articles import Classified, articles_of, write_articles, write_classified
-from workers.store.batch import run_batch
-from workers.store.engine import make_engine
-from workers.store.ledger import Due, Ledger, Settled
-from workers.store.overview import broken_invariants, record_tick
-from workers.store.pages import forget_old_pages, pages_of
-from workers.store.sources import SourceLedger
 from workers.telemetry import OUTCOMES, POLLS, event
 
-if TYPE_CHECKING:  # heavy, and not needed by every service
+# Below, imports stand where they are needed: each service loads its own rooms and no others, which is half of the
+# memory of the whole system.
+if TYPE_CHECKING:
+    import redis
     from fastapi import FastAPI
+    from sqlalchemy import Engine
 
+    from config.topics import TopicPack
     from workers.classify.stage import Classifier
+    from workers.deliver.stream import ChangeStream
+    from workers.fetch.http import HttpClient
+    from workers.operate.embedded_postgres import PostgresServer
+    from workers.operate.embedded_redis import RedisServer
+    from workers.store.ledger import Due, Ledger, Settled
+    from workers.store.sources import SourceLedger
 
 T = TypeVar("T")
 
@@ -86,18 +75,24 @@ class Steps:
     # --- edges ---------------------------------------------------------------------------------
 
     @functools.cached_property
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """The database."""
+        from workers.store.engine import make_engine
+
         return make_engine(database_url(self.settings), role="worker")
 
     @functools.cached_property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> "Ledger":
         """The ledger of entries."""
+        from workers.store.ledger import Ledger
+
         return Ledger(self.engine, lease_s=self.settings.lease_s, hint_lag_s=self.settings.hint_lag_s)
 
     @functools.cached_property
-    def sources(self) -> SourceLedger:
+    def sources(self) -> "SourceLedger":
         """The ledger of sources."""
+        from workers.store.sources import SourceLedger
+
         return SourceLedger(
             self.engine,
             lease_s=self.settings.lease_s,
@@ -106,15 +101,19 @@ class Steps:
         )
 
     @functools.cached_property
-    def broker(self) -> redis.Redis:
+    def broker(self) -> "redis.Redis":
         """Redis, as the broker."""
+        from workers.deliver.stream import connect
+
         if self.settings.broker_url is None:
             raise StartError("WIREWATCH_BROKER_URL is not set: start the whole system with `wirewatch run`")
         return connect(redis_url(self.settings.broker_url.get_secret_value()))
 
     @functools.cached_property
-    def stream(self) -> ChangeStream:
+    def stream(self) -> "ChangeStream":
         """The Redis stream."""
+        from workers.deliver.stream import ChangeStream, connect
+
         address = self.settings.stream_url or self.settings.broker_url
         if address is None:
             raise StartError("WIREWATCH_STREAM_URL is not set: start the whole system with `wirewatch run`")
@@ -127,7 +126,7 @@ class Steps:
         return asyncio.Runner()
 
     @functools.cached_property
-    def http(self) -> HttpClient:
+    def http(self) -> "HttpClient":
         """The one way out."""
         return http_client(self.settings)
 
@@ -140,6 +139,9 @@ class Steps:
 
     def poll(self, ids: Iterable[str]) -> list[UUID]:
         """Poll sources; return entries that may be fetched at once."""
+        from workers.poll.cadence import Bounds
+        from workers.poll.stage import poll_sources
+
         bounds = Bounds(self.settings.poll_min_s, self.settings.poll_max_s)
         polled = self._await(poll_sources(ids, sources=self.sources, get=self.http, bounds=bounds, clock=utc_now))
         for outcome, count in polled.counts.items():
@@ -149,10 +151,16 @@ class Steps:
 
     def fetch(self, ids: Iterable[UUID]) -> list[UUID]:
         """Fetch pages; return entries that have theirs."""
+        from workers.fetch.stage import fetch_entries
+
         return self._done("fetch", self._await(fetch_entries(ids, ledger=self.ledger, get=self.http)))
 
     def extract(self, ids: Iterable[UUID]) -> list[UUID]:
         """Extract clean text; return entries that have theirs."""
+        from workers.store.articles import write_articles
+        from workers.store.batch import run_batch
+        from workers.store.pages import pages_of
+
         claim = self.ledger.claim(ids, State.FETCHED)
         given = pages_of(self.engine, claim)
         settled = run_batch(
@@ -162,6 +170,10 @@ class Steps:
 
     def classify(self, ids: Iterable[UUID]) -> list[UUID]:
         """Flag topics, relate to earlier articles; return entries that are classified now."""
+        from workers.relate.fingerprint import fingerprint
+        from workers.store.articles import Classified, articles_of, write_classified
+        from workers.store.batch import run_batch
+
         claim = self.ledger.claim(ids, State.EXTRACTED)
         given = articles_of(self.engine, claim)
         classifier = self.packs.classifier()
@@ -177,22 +189,26 @@ class Steps:
 
     def relay(self) -> int:
         """Number changes and hand them on; return how many were numbered."""
+        from workers.deliver.stage import relay_changes
+
         return relay_changes(self.engine, self.stream)
 
     # --- beside the path -----------------------------------------------------------------------
 
-    def due(self, stage: Stage, limit: int) -> list[Due]:
+    def due(self, stage: Stage, limit: int) -> "list[Due]":
         """Return due entries of a stage."""
         assert stage.takes is not None  # noqa: S101
         return self.ledger.due(stage.takes, limit) if limit else []
 
     def room(self, stage: Stage) -> int:
         """Return how many more messages a queue may take, so that a backlog stays in the store and not in Redis."""
-        waiting = int(self.broker.llen(f"wirewatch:{stage.name}"))  # type: ignore[arg-type]
+        waiting = int(self.broker.llen(f"wirewatch:{stage.name}"))
         return max(0, min(self.settings.max_queue - waiting, 50))
 
     def take_up_sources(self) -> None:
         """Make a changed sources.yaml take effect; one with errors is refused and the old one stays in force."""
+        from config.sources import load_sources
+
         mark = file_mark(self.settings.sources_file)
         if mark in (self.sources.mark(), self._refused):
             return
@@ -210,10 +226,15 @@ class Steps:
 
     def record_tick(self, name: str) -> None:
         """Note that a tick ran."""
+        from workers.store.overview import record_tick
+
         record_tick(self.engine, name)
 
     def upkeep(self) -> None:
         """Forget old pages; check the promises and say which do not hold."""
+        from workers.store.overview import broken_invariants
+        from workers.store.pages import forget_old_pages
+
         self.record_tick("upkeep")
         event("pages_forgotten", count=forget_old_pages(self.engine, days=self.settings.page_retention_days))
         for promise, rows in broken_invariants(self.engine).items():
@@ -228,11 +249,13 @@ class Steps:
     def _await(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run(work)
 
-    def _done(self, stage: str, settled: Settled[Any]) -> list[UUID]:
+    def _done(self, stage: str, settled: "Settled[Any]") -> list[UUID]:
         for outcome, count in settled.counts.items():
             OUTCOMES.labels(stage, outcome).inc(count)
         if settled.counts:
-            event("step_done", stage=stage, outcomes=dict(settled.counts), entries=[str(one) for one in settled.advanced])
+            event(
+                "step_done", stage=stage, outcomes=dict(settled.counts), entries=[str(one) for one in settled.advanced]
+            )
         return settled.advanced
 
 
@@ -268,6 +291,7 @@ class WatchedTopics:
 
 def make_classifier(folder: Path) -> "Classifier":
     """Return a classifier for the packs of a folder. Raises ConfigError."""
+    from config.topics import load_topics
     from workers.classify.stage import Classifier
 
     return Classifier(load_topics(folder))
@@ -283,8 +307,10 @@ def extract_page(entry: Entry, page: Page | None) -> Outcome[Article]:
     return extract(entry, page, detect=detect)
 
 
-def http_client(settings: Settings) -> HttpClient:
+def http_client(settings: Settings) -> "HttpClient":
     """Return the one way out, as the settings bound it."""
+    from workers.fetch.http import HttpClient
+
     return HttpClient(
         user_agent=settings.user_agent,
         deadline_s=settings.fetch_deadline_s,
@@ -297,7 +323,7 @@ def http_client(settings: Settings) -> HttpClient:
 
 def utc_now() -> datetime:
     """Read the clock: the one place where the rooms' `now` comes from."""
-    return datetime.now(UTC)
+    return datetime.now(UTC)  # noqa: TID251  (this is where everybody's `now` comes from)
 
 
 def file_mark(path: Path) -> str:
@@ -332,13 +358,15 @@ def forget_steps() -> None:
 
 def make_http_api(settings: Settings) -> "FastAPI":
     """Return the HTTP API over its own small pool; a reader's statement ends after 5 s, so none slows the intake."""
+    from config.topics import load_topics
     from workers.deliver.api import make_api
+    from workers.store.engine import make_engine
 
     engine = make_engine(database_url(settings), role="api", statement_timeout_s=5, pool_size=5)
     return make_api(engine, lambda: [topic_json(pack) for pack in load_topics(settings.topics_dir)], VERSION)
 
 
-def topic_json(pack: TopicPack) -> dict[str, Any]:
+def topic_json(pack: "TopicPack") -> dict[str, Any]:
     """Return a pack as the API shows it."""
     return {
         "id": pack.id,
@@ -351,8 +379,12 @@ def topic_json(pack: TopicPack) -> dict[str, Any]:
     }
 
 
-def embedded(settings: Settings) -> tuple[PostgresServer | None, RedisServer | None]:
+def embedded(settings: Settings) -> "tuple[PostgresServer | None, RedisServer | None]":
     """Return the servers that this installation brings itself: those that no address names."""
+    from workers.operate.embedded import runtime_path
+    from workers.operate.embedded_postgres import PostgresServer
+    from workers.operate.embedded_redis import RedisServer
+
     data = settings.data_dir.resolve()
     runtime = runtime_path(settings.runtime_base, data)
     postgres = PostgresServer(data, runtime) if settings.database_url is None else None

@@ -67,7 +67,7 @@ def upkeep() -> None:
 
 
 def hint(stage: Stage, ids: Iterable[str]) -> None:
-    """Tell a stage's workers to look at these ids. A hint that Redis does not take is counted and left to the sweeper."""
+    """Tell a stage's workers to look at these ids; what Redis does not take is counted and left to the sweeper."""
     waiting = list(ids)
     size = steps().settings.batch_size
     for start in range(0, len(waiting), size):

@@ -1,6 +1,8 @@
 """Logs and metrics. Every event and metric name is registered here; an unknown one is a mistake that fails at once."""
 
+import json
 import logging
+import re
 import sys
 from typing import Any, Literal
 
@@ -26,12 +28,19 @@ EVENTS = frozenset(
 
 OUTCOMES = Counter("wirewatch_outcomes_total", "Entries that left a stage, by how.", ["stage", "outcome"])
 POLLS = Counter("wirewatch_polls_total", "Polls of sources, by outcome.", ["outcome"])
-HINTS = Counter("wirewatch_hints_total", "Messages sent to Celery, by queue and whether Redis took them.", ["queue", "sent"])
+HINTS = Counter(
+    "wirewatch_hints_total", "Messages sent to Celery, by queue and whether Redis took them.", ["queue", "sent"]
+)
 
-#: A hostile title must not fill the log (RELIABILITY.md A8).
+#: Characters of a value that a line keeps: a hostile title must not fill the log (RELIABILITY.md A8).
 LONGEST_VALUE = 500
-#: These may be long: the end of a traceback is what matters.
+#: These may be longer, and keep their end: the last lines of a traceback say what happened.
 LONG_ONES = {"exception", "detail"}
+LONGEST_TRACEBACK = 4_000
+
+#: What JSON leaves as it is and a terminal or a reader of lines may obey: C1 controls, Unicode's line ends,
+#: bidirectional embeddings and isolates, half characters.
+OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -42,10 +51,14 @@ def configure_logging(service: str, level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Any] = [
+        structlog.processors.format_exc_info,
         _cut_long_values,
+        structlog.processors.JSONRenderer(serializer=_one_line),
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
@@ -53,11 +66,7 @@ def configure_logging(service: str, level: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()
@@ -76,7 +85,15 @@ def event(name: str, *, level: Level = "info", **facts: Any) -> None:
 
 
 def _cut_long_values(_logger: Any, _method: str, facts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value[:LONGEST_VALUE] + "…" if isinstance(value, str) and len(value) > LONGEST_VALUE and key not in LONG_ONES else value
-        for key, value in facts.items()
-    }
+    return {key: _cut(key, value) if isinstance(value, str) else value for key, value in facts.items()}
+
+
+def _cut(key: str, value: str) -> str:
+    if key in LONG_ONES:
+        return value if len(value) <= LONGEST_TRACEBACK else "…" + value[-LONGEST_TRACEBACK:]
+    return value if len(value) <= LONGEST_VALUE else value[:LONGEST_VALUE] + "…"
+
+
+def _one_line(facts: Any, **options: Any) -> str:
+    line = json.dumps(facts, ensure_ascii=False, **options)
+    return OBEYED.sub(lambda match: f"\\u{ord(match.group()):04x}", line)

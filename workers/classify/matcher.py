@@ -2,7 +2,7 @@
 
 A term is one or more words. A word that ends in `*` is a stem: it stands for every word that begins with it. What may
 stand before a word depends on the script: nothing in Latin or Cyrillic (no "ynet" in "Gwyneth"), the short words that
-Arabic writes together with the next one, anything in Chinese, which does not separate words.
+Arabic and Hebrew write together with the next one, anything in Chinese, which does not separate words.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,16 @@ from ahocorasick_rs import AhoCorasick
 
 from workers.classify.fold import fold
 
-#: What Arabic and Persian write as one word with the next: article, "and", "in", "to", "so", "like", "anti".
+#: What Arabic, Persian and Hebrew write as one word with the next: article, "and", "in", "to", "so", "like", "anti".
 _CLITICS = frozenset(
-    ["", "ال", "و", "ف", "ب", "ل", "ك", "وال", "فال", "بال", "كال", "لل", "ولل", "وب", "ول", "فب", "وبال", "ضد", "وضد"]
+    (
+        *("", "ال", "و", "ف", "ب", "ل", "ك", "وال", "فال", "بال", "كال", "لل", "ولل", "وب", "ول", "فب", "وبال"),
+        *("ضد", "وضد"),
+        *("ה", "ב", "ל", "מ", "ו", "ש", "כ", "וה", "וב", "ול", "ומ", "שה", "מה", "לה", "בה", "כש"),
+    )
 )
+_LONGEST_CLITIC = max(map(len, _CLITICS))
+_ARTICLES = ("ال", "ה")
 
 
 class Hit(NamedTuple):
@@ -40,25 +46,26 @@ class _Pattern:
     pad: int  # spaces at the beginning of the head that do not belong to the term
     last_is_stem: bool  # of the words within the head
     tail: tuple[_Word, ...]
-    joins: bool  # Arabic script: the words before may be written together with it
+    joins: bool  # Arabic or Hebrew: short words before it may be written together with it
 
 
 def _is_chinese(text: str) -> bool:
     return any("\u3400" <= c <= "\u9fff" for c in text)
 
 
-def _is_arabic(text: str) -> bool:
-    return any("\u0600" <= c <= "\u06ff" for c in text)
+def _joins_words(text: str) -> bool:
+    """Return whether the script is Arabic or Hebrew."""
+    return any("\u0590" <= c <= "\u06ff" for c in text)
 
 
 def is_short(term: str) -> bool:
     """Return whether `term` is one short word, which may by accident be a word of another language as well.
 
-    Below 8 letters, 7 in Arabic script, which writes no short vowels: measured on labelled news, shorter limits flag
+    Below 8 letters, 7 in Arabic and Hebrew, which write no short vowels: measured on labelled news, shorter limits flag
     four times as many quiet Arabic items, longer ones lose evidence in mixed text and gain nothing.
     """
     words = fold(term).split()
-    return len(words) == 1 and not _is_chinese(term) and len(words[0]) < (7 if _is_arabic(term) else 8)
+    return len(words) == 1 and not _is_chinese(term) and len(words[0]) < (7 if _joins_words(term) else 8)
 
 
 def _words(term: str) -> tuple[_Word, ...]:
@@ -78,7 +85,7 @@ def _compile(number: int, term: str) -> tuple[str, _Pattern]:
         raise ValueError(f"the term {term!r} has no letter or digit")
     if _is_chinese(term):
         return " ".join(word.letters for word in words), _Pattern(number, 0, False, (), False)
-    if _is_arabic(term):
+    if _joins_words(term):
         return words[0].letters, _Pattern(number, 0, words[0].is_stem, words[1:], True)
     stems = [index for index, word in enumerate(words) if word.is_stem]
     cut = stems[0] + 1 if stems else len(words)
@@ -106,11 +113,17 @@ class Matcher:
                     yield Hit(pattern.term, start, end)
                 continue
             for pattern in self._patterns[head]:
-                if pattern.joins and plain[plain.rfind(" ", 0, start) + 1 : start] not in _CLITICS:
+                if pattern.joins and not _begins_word(plain, start):
                     continue
                 last = _end_of(pattern, plain, end)
                 if last is not None:
                     yield Hit(pattern.term, start + pattern.pad, last)
+
+
+def _begins_word(plain: str, start: int) -> bool:
+    """Return whether nothing but a clitic stands between `start` and the space before it."""
+    space = plain.rfind(" ", max(start - _LONGEST_CLITIC - 1, 0), start)
+    return space >= 0 and plain[space + 1 : start] in _CLITICS
 
 
 def _end_of(pattern: _Pattern, plain: str, at: int) -> int | None:
@@ -122,9 +135,12 @@ def _end_of(pattern: _Pattern, plain: str, at: int) -> int | None:
             return None
         begin = space + 1
         if not plain.startswith(word.letters, begin):
-            if not (pattern.joins and plain.startswith("ال" + word.letters, begin)):
+            if not pattern.joins:
                 return None
-            begin += 2
+            article = next((a for a in _ARTICLES if plain.startswith(a + word.letters, begin)), None)
+            if article is None:
+                return None
+            begin += len(article)
         at, is_stem = begin + len(word.letters), word.is_stem
     if is_stem:
         return plain.find(" ", at)

@@ -21,8 +21,9 @@ LEAD_CHARACTERS_CHINESE = 150  # a Chinese character says what about three lette
 #: A brief without a title tells its news in its first words; they count as the title does.
 OPENING_CHARACTERS = 150
 
-#: At this many characters into the body a mention counts half.
-HALF_AT = 3000
+#: At this many characters into the body a mention counts half. (With 3,000, whole articles on politics got twice the
+#: flags of their first 1,000 characters; with 800, topics told in the second half of a report were lost.)
+HALF_AT = 2000
 
 #: The second mention of a term adds 30 % of a first one, the third 9 %: a word repeated is not new evidence. (0.2 to
 #: 0.3 measured best on labelled news; at 0.5 three times as many quiet items are flagged.)
@@ -66,6 +67,23 @@ def without_overlaps(spans: Iterable[Span]) -> list[Span]:
         of_field.insert(at, (span.start, span.end))
         kept.append(span)
     return kept
+
+
+def joined_up(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the places that any of `spans` covers, as sorted spans that do not touch."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def is_outside(covered: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    """Return whether the span `start`, `end` overlaps none of `covered`, as `joined_up` gives it."""
+    before = bisect_left(covered, (end,)) - 1
+    return before < 0 or covered[before][1] <= start
 
 
 def total(weighted_places: Iterable[tuple[int, float, float]]) -> float:

@@ -13,6 +13,8 @@ from workers.classify.score import (
     LEAD_CHARACTERS_CHINESE,
     OPENING_CHARACTERS,
     Span,
+    is_outside,
+    joined_up,
     near,
     place,
     probability,
@@ -165,13 +167,10 @@ class Classifier:
     @staticmethod
     def _weigh(field: str, found: _Found, plain: str, topic: _Topic) -> list[Span]:
         """Return the evidence of one topic in one field, masks applied and overlaps resolved."""
-
-        def is_seen(start: int, end: int) -> bool:
-            return not any(a < end and start < b for a, b in found.masks)
-
-        spans = without_overlaps(Span(field, s, e, w, k) for s, e, w, k in found.evidence if is_seen(s, e))
+        masks = joined_up(found.masks)
+        spans = without_overlaps(Span(field, s, e, w, k) for s, e, w, k in found.evidence if is_outside(masks, s, e))
         for number, rule in enumerate(topic.rules):
-            groups = [sorted({hit for hit in found.members.get(g, ()) if is_seen(*hit)}) for g in rule.groups]
+            groups = [sorted({hit for hit in found.members.get(g, ()) if is_outside(masks, *hit)}) for g in rule.groups]
             # rules have keys below zero, so that they never meet the number of a term
             joined = [Span(field, s, e, rule.weight, -1 - number) for s, e in near(groups, rule.within, plain)]
             spans += without_overlaps(joined)

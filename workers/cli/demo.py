@@ -33,7 +33,7 @@ SAMPLES = repository() / "tests" / "samples" / "newsroom"
 MARK = "this-is-a-demo"
 
 
-class DemoFailed(WirewatchError):
+class DemoFailedError(WirewatchError):
     """A sample article has not the outcome that its manifest says."""
 
 
@@ -115,15 +115,15 @@ def watch(system: System, server: NewsroomServer, stopped: Event, *, limit_s: fl
                 if not _waiting(system, server):
                     return
                 if monotonic() - started > limit_s:
-                    raise DemoFailed(
+                    raise DemoFailedError(
                         f"not done after {limit_s:g} s:\n" + "\n".join([*_waiting(system, server), *system.troubles()])
                     )
     if limit_s is not None:
-        raise DemoFailed("stopped before every sample link had its outcome")
+        raise DemoFailedError("stopped before every sample link had its outcome")
 
 
 def judge(system: System, server: NewsroomServer) -> None:
-    """Raise DemoFailed, with every reason, unless each sample link and source ended as the manifest says."""
+    """Raise DemoFailedError, with every reason, unless each sample link and source ended as the manifest says."""
     engine = make_engine(database_url(system.settings), role="demo")
     rows, found = ledger_rows(engine), overview(engine)
     with httpx.Client(base_url=system.api_url, trust_env=False, timeout=10) as client:
@@ -134,7 +134,7 @@ def judge(system: System, server: NewsroomServer) -> None:
         problems.append(f"the ledger does not balance: {found.counts}")
     engine.dispose()
     if problems:
-        raise DemoFailed("\n".join(problems))
+        raise DemoFailedError("\n".join(problems))
 
 
 def _waiting(system: System, server: NewsroomServer) -> list[str]:

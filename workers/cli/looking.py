@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from time import sleep
+from time import sleep  # noqa: TID251  (`tail` looks once a second)
 from typing import Annotated, Any
 
 import typer
@@ -39,7 +39,7 @@ def status(
     """Show sources, queues, the ledger's counts and the schedule."""
     steps = _running_system()
     found = overview(steps.engine)
-    depths = {queue: int(steps.broker.llen(f"wirewatch:{queue}")) for queue in QUEUES}  # type: ignore[arg-type]
+    depths = {queue: int(steps.broker.llen(f"wirewatch:{queue}")) for queue in QUEUES}
     if as_json:
         print(json.dumps(status_json(found, depths), ensure_ascii=False, default=str))
     else:
@@ -63,14 +63,19 @@ def status_json(found: Overview, depths: dict[str, int]) -> dict[str, Any]:
         "last_seq": found.last_seq,
         "unnumbered": found.unnumbered,
         "sources": [
-            {name: row[name] for name in ("id", "watched", "last_outcome", "last_error", "failures", "due_at", "outcomes")}
+            {
+                name: row[name]
+                for name in ("id", "watched", "last_outcome", "last_error", "failures", "due_at", "outcomes")
+            }
             for row in found.sources
         ],
     }
 
 
 def _print_status(found: Overview, depths: dict[str, int]) -> None:
-    table = Table("source", "last outcome", "polled", "next", "last new", "error", title="Sources", title_justify="left")
+    table = Table(
+        "source", "last outcome", "polled", "next", "last new", "error", title="Sources", title_justify="left"
+    )
     for row in found.sources:
         if row["watched"]:
             table.add_row(
@@ -92,7 +97,9 @@ def _print_status(found: Overview, depths: dict[str, int]) -> None:
     )
     for state, reasons in counts.by_reason.items():
         if reasons:
-            console.print(f"  {state:<11}" + "  ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())))
+            console.print(
+                f"  {state:<11}" + "  ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+            )
     console.print(f"Changes    {found.last_seq} numbered, {found.unnumbered} waiting")
     ticks = ", ".join(f"{name} {ago(moment, found.now)}" for name, moment in sorted(found.last_tick.items())) or "never"
     console.print(f"Last tick  {ticks}")
@@ -126,7 +133,7 @@ def _events(steps: Steps, lines: int, topic: str | None, *, follow: bool) -> Ite
         if not rows:
             if not follow:
                 return
-            sleep(1)  # noqa: TID251  (a person is watching)
+            sleep(1)
 
 
 def _line(event: dict[str, Any]) -> str:
@@ -170,7 +177,9 @@ def _files(settings: Settings) -> list[str]:
 
 def _manners(settings: Settings) -> list[str]:
     if settings.contact is None:
-        return ["no contact in the User-Agent: set WIREWATCH_CONTACT, so that an outlet can reach you before it bans you"]
+        return [
+            "no contact in the User-Agent: set WIREWATCH_CONTACT, so that an outlet can reach you before it bans you"
+        ]
     return []
 
 
@@ -192,7 +201,9 @@ def _database(settings: Settings) -> list[str]:
             check_known(connection)
             found = current_revision(connection)
     except OperationalError as error:
-        return [f"does not answer ({_first_line(error)}): start it with `wirewatch run`, or check WIREWATCH_DATABASE_URL"]
+        return [
+            f"does not answer ({_first_line(error)}): start it with `wirewatch run`, or check WIREWATCH_DATABASE_URL"
+        ]
     except StartError as error:
         return [str(error)]
     return [] if found == newest_revision() else [f"schema {found}, not {newest_revision()}: run `wirewatch migrate`"]

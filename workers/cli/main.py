@@ -1,11 +1,9 @@
-"""The command's root: families put together, errors turned into exit codes."""
-
-import sys
+"""The command's root: families of commands put together."""
 
 import typer
 
 from workers.cli import looking, services, sources, system, topics, trying
-from workers.domain.errors import EXIT_CONFIG, ConfigError, StartError, WirewatchError
+from workers.cli.endings import told_in_words
 
 app = typer.Typer(
     name="wirewatch",
@@ -23,12 +21,6 @@ app.add_typer(topics.app, name="topics")
 
 
 def main() -> None:
-    """Run the command. What an operator can put right ends with a sentence and exit code 78, never with a traceback."""
-    try:
+    """Run the command."""
+    with told_in_words():
         app()
-    except (ConfigError, StartError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(EXIT_CONFIG)
-    except WirewatchError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)

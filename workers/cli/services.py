@@ -2,25 +2,23 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from config.settings import Settings, load_settings
 from workers.bootstrap import database_url
+from workers.cli.endings import told_in_words
 from workers.domain.errors import StartError
 from workers.operate.flower import flower_config
 from workers.pipeline import Service, queues_of
-from workers.store.engine import make_engine
-from workers.store.migrate import migrate as migrate_store
-from workers.store.migrate import newest_revision
+from workers.store.revision import check_schema
 
 #: What a service imports before it forks, so that its children share the memory.
 PRELOAD = {
-    Service.IO: "workers.fetch.http,workers.poll.stage",
-    Service.CPU: "workers.extract.stage,workers.classify.stage",
-    Service.RELAY: "workers.deliver.stage",
+    Service.IO: "workers.tasks,workers.fetch.stage,workers.fetch.http,workers.poll.stage",
+    Service.CPU: "workers.tasks,workers.extract.stage,workers.extract.language,workers.classify.stage",
+    Service.RELAY: "workers.tasks,workers.deliver.stage",
 }
 
 
@@ -32,11 +30,16 @@ def add_to(app: typer.Typer) -> None:
 
 def migrate() -> None:
     """Bring the database to this program's schema."""
+    from workers.store.engine import make_engine
+    from workers.store.migrate import migrate as migrate_store
+
     engine = make_engine(database_url(load_settings()), role="migrate")
     print(f"the database has schema {migrate_store(engine)}")
 
 
-def worker(service: Annotated[Service, typer.Argument(help="io: poll and fetch; cpu: extract and classify; relay.")]) -> None:
+def worker(
+    service: Annotated[Service, typer.Argument(help="io: poll and fetch; cpu: extract and classify; relay.")],
+) -> None:
     """Run one worker service in the foreground."""
     settings = _ready()
     concurrency = {Service.IO: settings.io_concurrency, Service.CPU: settings.cpu_concurrency, Service.RELAY: 1}
@@ -44,7 +47,7 @@ def worker(service: Annotated[Service, typer.Argument(help="io: poll and fetch; 
     if pool == "prefork":
         # SIGTERM then gives running steps 25 s and reserved messages back (RELIABILITY.md Q7); the solo pool cannot be
         # interrupted, its steps are short, and plain SIGTERM lets the one that runs finish
-        os.environ["REMAP_SIGTERM"] = "SIGQUIT"
+        os.environ["REMAP_SIGTERM"] = "SIGQUIT"  # noqa: TID251  (set for Celery, not read)
     _become_celery(
         *("worker", "--queues", ",".join(queues_of(service)), "--concurrency", str(concurrency[service])),
         *("--pool", pool, "--hostname", f"{service}@%h", "--include", PRELOAD[service]),
@@ -62,23 +65,8 @@ def beat() -> None:
 
 def api() -> None:
     """Run the HTTP API in the foreground."""
-    import uvicorn
-
-    from workers.bootstrap import make_http_api
-
-    settings = _ready()
-    from workers.telemetry import configure_logging
-
-    configure_logging("api", settings.log_level)
-    uvicorn.run(
-        make_http_api(settings),
-        host=settings.api_host,
-        port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    _ready()
+    _become("workers.web")
 
 
 def flower() -> None:
@@ -110,20 +98,22 @@ def _ready() -> Settings:
     settings = load_settings()
     if settings.broker_url is None:
         raise StartError("WIREWATCH_BROKER_URL is not set: start the whole system with `wirewatch run`")
-    engine = make_engine(database_url(settings), role="start")
-    from workers.store.migrate import check_known, current_revision
-
-    with engine.connect() as connection:
-        check_known(connection)
-        if current_revision(connection) != newest_revision():
-            raise StartError("the database is not at this program's schema: run `wirewatch migrate` first")
-    engine.dispose()
+    check_schema(database_url(settings))
     return settings
 
 
 def _become_celery(*arguments: str) -> NoReturn:
-    """Replace this process by Celery's, which keeps our pid for whoever supervises it."""
-    command = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet", *arguments]
-    os.chdir(Path(__file__).parent.parent.parent)
+    _become("celery", "--app", "workers.app", "--quiet", *arguments)
+
+
+def _become(module: str, *arguments: str) -> NoReturn:
+    """Replace this process by another program, which keeps our pid for whoever supervises it."""
     sys.stdout.flush()
-    os.execv(sys.executable, command)  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
+
+
+if __name__ == "__main__":  # how the supervisor starts a service: without loading every other family of commands
+    services = typer.Typer()
+    add_to(services)
+    with told_in_words():
+        services()

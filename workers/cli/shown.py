@@ -10,7 +10,7 @@ LONGEST = 160
 
 
 def sentence_around(article: Mapping[str, Any], span: Mapping[str, Any]) -> str:
-    """Return the sentence of an article (`title`, `text`) that a piece of evidence stands in, at most 160 characters."""
+    """Return the sentence of an article (`title`, `text`) around a piece of evidence, at most 160 characters."""
     text = article[span["field"]]
     start = max((text.rfind(end, 0, span["start"]) for end in ENDS), default=-1) + 1
     ends = [found for end in ENDS if (found := text.find(end, span["end"])) != -1]

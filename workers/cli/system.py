@@ -71,5 +71,3 @@ class stop_signals:  # noqa: N801  (used as a with-statement's word)
 
     def _set(self, _number: int, _frame: FrameType | None) -> None:
         self.event.set()
-
-

@@ -63,7 +63,9 @@ def test(topic: Annotated[str | None, typer.Argument(metavar="[ID]", help="Defau
                 wrong += 1
                 probability = flag.probability if flag else 0
                 words = "must be flagged" if example.about else "must not be flagged"
-                console.print(f"[red]✗[/] {pack.id} ({example.language}, {probability:.2f}) {words}: {escape(example.title)}")
+                console.print(
+                    f"[red]✗[/] {pack.id} ({example.language}, {probability:.2f}) {words}: {escape(example.title)}"
+                )
     total = sum(len(pack.examples) for pack in packs)
     console.print(f"{total - wrong} of {total} examples as they should be")
     if wrong:

@@ -37,7 +37,9 @@ def add_to(app: typer.Typer) -> None:
 
 def extract_command(
     what: Annotated[str | None, typer.Argument(metavar="[FILE|URL]", help="An HTML file, or a page to fetch.")] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help='Read {"id", "url", "path"} lines from standard input.')] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help='Read {"id", "url", "path"} lines from standard input.')
+    ] = False,
     url: Annotated[str, typer.Option(help="With a FILE: the address it was saved from.")] = "",
 ) -> None:
     """Show the clean text that a page gives."""
@@ -58,7 +60,9 @@ def extract_command(
 
 def classify_command(
     file: Annotated[Path | None, typer.Argument(help="A text file (title on the first line) or an HTML page.")] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help='Read {"id", "title", "text"} lines from standard input.')] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help='Read {"id", "title", "text"} lines from standard input.')
+    ] = False,
     every: Annotated[bool, typer.Option("--all", help="Topics below their threshold too.")] = False,
 ) -> None:
     """Show the flags that a text gets, and the sentences that raised them."""
@@ -73,7 +77,9 @@ def classify_command(
     found = classify({"id": str(file), **line})
     console.print(f"[bold]{escape(line['title'])}[/]  [dim]{found['language']}[/]")
     for flag in found["flags"]:
-        console.print(f"[bold]{flag['topic']}[/] {flag['probability']:.2f}{'' if flag['flagged'] else ' (not flagged)'}")
+        console.print(
+            f"[bold]{flag['topic']}[/] {flag['probability']:.2f}{'' if flag['flagged'] else ' (not flagged)'}"
+        )
         for span in flag["evidence"][:3]:
             console.print(f"    [dim]{span['field']}:[/] {escape(sentence_around(line, span))}")
     if not found["flags"]:
@@ -88,9 +94,7 @@ def extract_line(line: dict[str, Any]) -> dict[str, Any]:
 def extraction(page: Page) -> dict[str, Any]:
     """Return what a page gives, as one JSON object."""
     feed = FeedEntry(key="-", url=page.url)
-    entry = Entry(
-        id=UUID(int=0), source=NOBODY, url=page.url, feed=feed, discovered_at=page.fetched_at, attempt=1
-    )
+    entry = Entry(id=UUID(int=0), source=NOBODY, url=page.url, feed=feed, discovered_at=page.fetched_at, attempt=1)
     outcome = extract_page(entry, page)
     if isinstance(outcome, Advanced):
         return {"outcome": "extracted", **_article_json(outcome.value)}
@@ -183,9 +187,7 @@ def _string(line: dict[str, Any], name: str, default: str | None = None) -> str:
 
 
 def _saved(file: Path, url: str) -> Page:
-    return Page(
-        url=url, status=200, content_type="text/html", charset=None, body=_read(file), fetched_at=utc_now()
-    )
+    return Page(url=url, status=200, content_type="text/html", charset=None, body=_read(file), fetched_at=utc_now())
 
 
 def _fetched(url: str, settings: Settings) -> Page:
@@ -211,5 +213,3 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise ConfigError(Problem(file=file, message=error.strerror or str(error))) from error
-
-

@@ -1,0 +1,1 @@
+"""Deliver: changes get their numbers and go on to whoever reads."""

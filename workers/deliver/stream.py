@@ -9,8 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 STREAM = "wirewatch:changes"
+
+#: Redis is away, stuck or still loading its file; as opposed to an answer that should not be.
+UNREACHABLE = (redis.ConnectionError, redis.TimeoutError)
 
 
 class ChangeStream:
@@ -24,7 +29,9 @@ class ChangeStream:
         """Return the sequence number of the newest entry ever added, 0 for none (or after a flush)."""
         try:
             info: Any = self._redis.xinfo_stream(STREAM)
-        except redis.ResponseError:  # no such key
+        except redis.ResponseError as error:
+            if "no such key" not in str(error):
+                raise
             return 0
         return int(info["last-generated-id"].split(b"-")[0])
 
@@ -47,7 +54,15 @@ class ChangeStream:
 
 
 def connect(url: str) -> redis.Redis:
-    """Return a client that never hangs on a dead server (RELIABILITY.md Q10)."""
+    """Return a client that never hangs on a dead server (RELIABILITY.md Q10).
+
+    No retries of its own: they would multiply the timeouts, and hold the relay's transaction open past its limit.
+    """
     return redis.Redis.from_url(
-        url, socket_timeout=15, socket_connect_timeout=5, health_check_interval=10, protocol=2
+        url,
+        socket_timeout=15,
+        socket_connect_timeout=5,
+        health_check_interval=10,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
     )

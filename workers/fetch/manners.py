@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from workers.domain.outcomes import Deferred, DropReason, Dropped, RetryReason
+from workers.domain.outcomes import Deferred, Dropped, DropReason, RetryReason
 
 #: A server may ask for silence; one that asks for more than a day is asked again after a day.
 LONGEST_WAIT = timedelta(days=1)
@@ -16,10 +16,10 @@ def retry_after(value: str | None, now: datetime) -> datetime | None:
         return None
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return now + min(timedelta(seconds=min(int(value[:9]), 10**8)), LONGEST_WAIT)
+        return now + min(timedelta(seconds=int(value[:9])), LONGEST_WAIT)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a zone of +9999999999 overflows
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

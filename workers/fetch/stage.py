@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterable
 from uuid import UUID
 
-from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State
+from workers.domain.outcomes import Advanced, Deferred, Failed, Outcome, QuarantineReason, RetryReason, State
 from workers.domain.ports import FetchFailed, Get
 from workers.domain.values import Entry, Page
 from workers.fetch.manners import content_type
@@ -30,9 +30,10 @@ async def fetch_entries(ids: Iterable[UUID], *, ledger: Ledger, get: Get) -> Set
             if done:
                 endings = [(waiting.pop(task), task.result()) for task in done]
                 settled.add(ledger.settle(claim, endings, to=State.FETCHED, write=write_pages))
-    finally:
+    finally:  # the store failed: nobody waits for the others any more
         for task in waiting:
             task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
     return settled
 
 
@@ -44,6 +45,8 @@ async def fetch_page(entry: Entry, get: Get) -> Outcome[Page]:
         return failure.ending
     except Exception:  # noqa: BLE001  (a bug is an ending too: it is kept with its traceback and tried few times)
         return Failed(QuarantineReason.BUG, traceback.format_exc())
+    if response.status == 304:
+        return Deferred(RetryReason.SERVER_ERROR, "HTTP 304, though nothing was asked on a condition")
     media, charset = content_type(response.headers)
     return Advanced(
         Page(

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep  # noqa: TID251  (waits for a process, which sends no event)
 
 from workers.domain.errors import StartError
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep  # noqa: TID251  (waits for processes, which send no event)
 from types import TracebackType
 from typing import IO, Any, Self
 

@@ -7,7 +7,7 @@ from workers.domain.outcomes import FINAL_STATES
 from workers.operate.newsroom import ExpectedArticle, ExpectedDrop, Newsroom, decoded_path
 
 
-def unfinished(newsroom: Newsroom, rows: Iterable[Mapping[str, Any]], sources: Iterable[Mapping[str, Any]]) -> list[str]:
+def unfinished(newsroom: Newsroom, rows: Iterable[Mapping[str, Any]], sources: Iterable[Any]) -> list[str]:
     """Return, in words, which links and sources have no outcome yet.
 
     `rows`: url, state of every ledger entry. `sources`: id, last_outcome.
@@ -31,7 +31,7 @@ def _stand(row: Mapping[str, Any] | None) -> str:
 def mistakes(
     newsroom: Newsroom,
     rows: Iterable[Mapping[str, Any]],
-    sources: Iterable[Mapping[str, Any]],
+    sources: Iterable[Any],
     articles: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
     """Return, in words, everything that ended otherwise than the manifest says. Empty is what we want.

@@ -12,13 +12,15 @@ from uuid import UUID
 
 from workers.domain.outcomes import Deferred, FeedOutcome
 from workers.domain.ports import FetchFailed, Get, Response
-from workers.domain.values import FeedEntry
 from workers.poll.cadence import Bounds, next_interval_s, next_poll_s
 from workers.poll.feed import ParsedFeed, parse_feed
 from workers.poll.urls import canonical_url
 from workers.store.sources import PollResult, SourceDue, SourceLedger
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
+
+#: Characters; an ETag has some dozens.
+MAX_VALIDATOR = 1_000
 
 
 @dataclass(slots=True)
@@ -46,18 +48,22 @@ async def poll_sources(
 ) -> Polled:
     """Poll these sources at the same time; record each as it is done."""
     polled = Polled()
-    tasks = [asyncio.create_task(_ask(due, get)) for due in sources.claim(ids)]
-    for task in asyncio.as_completed(tasks):
-        due, answer = await task
-        recorded = sources.record(due, decide(due, answer, now=clock(), bounds=bounds, jitter=random.random()))  # noqa: S311
-        polled.new += recorded.new
-        polled.ready += recorded.ready
-        polled.counts[answer.outcome] += 1
+    asked = {asyncio.create_task(ask(due, get)): due for due in sources.claim(ids)}
+    try:
+        while asked:
+            done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                due, answer = asked.pop(task), task.result()
+                result = decide(due, answer, now=clock(), bounds=bounds, jitter=random.random())  # noqa: S311
+                recorded = sources.record(due, result)
+                polled.new += recorded.new
+                polled.ready += recorded.ready
+                polled.counts[answer.outcome] += 1
+    finally:  # the store failed: nobody waits for the others any more
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
     return polled
-
-
-async def _ask(due: SourceDue, get: Get) -> tuple[SourceDue, Answer]:
-    return due, await ask(due, get)
 
 
 async def ask(due: SourceDue, get: Get) -> Answer:
@@ -73,7 +79,9 @@ async def ask(due: SourceDue, get: Get) -> Answer:
             return Answer(FeedOutcome.NOT_MODIFIED)
         if sha256(response.body).hexdigest() == due.body_sha:
             return Answer(FeedOutcome.NOT_MODIFIED, "same body", response=response)
-        feed = parse_feed(response.body, url=response.url, content_type=response.headers.get("content-type", ""))
+        media = response.headers.get("content-type", "")
+        # in a thread: a feed of 10 MB takes seconds, and the deadlines of its batch-mates run on
+        feed = await asyncio.to_thread(parse_feed, response.body, url=response.url, content_type=media)
     except FetchFailed as failure:
         ending = failure.ending
         until = ending.until if isinstance(ending, Deferred) else None
@@ -86,27 +94,33 @@ async def ask(due: SourceDue, get: Get) -> Answer:
 def decide(due: SourceDue, answer: Answer, *, now: datetime, bounds: Bounds, jitter: float) -> PollResult:
     """Return what is to be written of an answer. Pure."""
     entries = answer.feed.entries if answer.feed else ()
-    interval_s = next_interval_s(answer.outcome, new=len(entries), interval_s=due.interval_s, bounds=bounds)
-    headers = answer.response.headers if answer.response else {}
+    failed = not answer.outcome.is_success and not entries
+    interval_s = due.interval_s
+    if not failed:
+        interval_s = next_interval_s(interval_s, changed=bool(entries), bounds=bounds)
+    wait_s = next_poll_s(
+        interval_s,
+        failures=due.failures + 1 if failed else 0,
+        until=answer.until,
+        now=now,
+        bounds=bounds,
+        jitter=jitter,
+    )
+    # Of a whole feed only: after one that was cut off or empty, a 304 would hide the entries still to come.
+    keep = answer.response if answer.outcome is FeedOutcome.OK else None
     return PollResult(
         outcome=answer.outcome,
         detail=answer.detail,
         interval_s=interval_s,
-        next_poll_s=next_poll_s(
-            answer.outcome,
-            interval_s=interval_s,
-            failures=due.failures,
-            until=answer.until,
-            now=now,
-            bounds=bounds,
-            jitter=jitter,
-        ),
-        entries=_identified(entries),
-        etag=headers.get("etag"),
-        last_modified=headers.get("last-modified"),
-        body_sha=sha256(answer.response.body).hexdigest() if answer.response else None,
+        next_poll_s=wait_s,
+        entries=tuple((canonical_url(one.url), one) for one in entries),
+        etag=_validator(keep, "etag"),
+        last_modified=_validator(keep, "last-modified"),
+        body_sha=sha256(keep.body).hexdigest() if keep else None,
     )
 
 
-def _identified(entries: tuple[FeedEntry, ...]) -> tuple[tuple[str, FeedEntry], ...]:
-    return tuple((canonical_url(one.url), one) for one in entries)
+def _validator(response: Response | None, name: str) -> str | None:
+    """Return a header that can be sent back as it came: ASCII, and not a novel."""
+    value = response.headers.get(name) if response else None
+    return value if value and value.isascii() and value.isprintable() and len(value) <= MAX_VALIDATOR else None

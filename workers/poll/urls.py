@@ -6,6 +6,7 @@ hosts altered, exceptions on odd input).
 """
 
 import re
+from contextlib import suppress
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 #: Query parameters that say how a reader came, never what is read.
@@ -15,42 +16,53 @@ TRACKING = re.compile(
     re.IGNORECASE,
 )
 ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
+#: Longer links are accidents; they would not fit the index of PostgreSQL, nor most servers' request line.
+MAX_URL = 2_000
+#: Browsers drop these from a link, wherever they stand (WHATWG URL Standard, "basic URL parser").
+DROPPED = re.compile(r"[\t\r\n]")
+#: Control characters and lone surrogates: no request and no store can hold them.
+UNWRITABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 DEFAULT_PORT = {"http": 80, "https": 443}
 
 
 def absolute_link(base: str, link: str) -> str | None:
-    """Return `link` made absolute against the feed's final URL; None unless it is http(s) with a host."""
+    """Return `link` made absolute against the feed's final URL.
+
+    None unless it is http(s) with a host and without credentials, of at most `MAX_URL` visible characters.
+    """
     try:
-        url = urljoin(base, link.strip())
+        url = urljoin(base, DROPPED.sub("", link).strip())
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         return None
-    if parts.scheme not in {"http", "https"} or not host or parts.username is not None or parts.password is not None:
+    if parts.scheme not in DEFAULT_PORT or not host or not host.strip(".。．｡") or "@" in parts.netloc:
         return None
-    return url
+    return None if len(url) > MAX_URL or UNWRITABLE.search(url) else url
 
 
 def canonical_url(url: str) -> str:
-    """Return the form under which an absolute http(s) URL is known.
+    """Return the form under which a URL is known; for every URL that `absolute_link` lets through.
 
     Host in lower case and ASCII (IDNA), no default port, no fragment, no dot segments, escapes in upper case, no
     tracking parameters; `http` and `https` are one, and so are a path with and without its last slash.
     """
     parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    try:
-        host = host.encode("idna").decode("ascii")
-    except UnicodeError:
-        host = host.lower()
-    if ":" in host:
-        host = f"[{host}]"
-    port = "" if parts.port in {None, DEFAULT_PORT.get(parts.scheme)} else f":{parts.port}"
+    host = _ascii_host(parts.hostname or "")
+    port = "" if parts.port in {None, *DEFAULT_PORT.values()} else f":{parts.port}"
     path = _upper_escapes(_without_dots(parts.path)).rstrip("/") or "/"
     query = "&".join(
         _upper_escapes(pair) for pair in parts.query.split("&") if pair and not TRACKING.match(pair.split("=", 1)[0])
     )
     return urlunsplit(("https", host + port, path, query, ""))
+
+
+def _ascii_host(host: str) -> str:
+    if ":" in host:
+        return f"[{host}]"
+    with suppress(UnicodeError):  # no name that DNS knows: it stays as it is, and the fetch will say so
+        host = host.encode("idna").decode("ascii")
+    return host.lower().rstrip(".")
 
 
 def _without_dots(path: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from workers.domain.values import Article, Classification, Entry, Flag
@@ -35,7 +35,8 @@ def write_articles(connection: Connection, made: Sequence[tuple[Entry, Article]]
     new = insert(article)
     again = new.on_conflict_do_update(
         index_elements=["entry_id", "version"],
-        set_={name: new.excluded[name] for name in rows[0] if name not in {"entry_id", "version"}},
+        set_={name: new.excluded[name] for name in rows[0] if name not in {"entry_id", "version"}}
+        | {"extracted_at": func.now()},
     )
     connection.execute(again, rows)
 

@@ -7,7 +7,7 @@ lock, numbers what is committed. `seq` has no gaps, never goes back, and everyth
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.engine import RowMapping
 
 from workers.store.schema import change
@@ -38,12 +38,16 @@ def number(connection: Connection) -> int:
 
 def last_seq(connection: Connection) -> int:
     """Return the highest number given, 0 when there is none."""
-    return connection.execute(select(func.coalesce(func.max(change.c.seq), 0))).scalar_one()
+    return int(connection.execute(select(func.coalesce(func.max(change.c.seq), 0))).scalar_one())
 
 
-def changes_after(connection: Connection, after: int, limit: int, **only: str | None) -> list[RowMapping]:
-    """Return changes with `seq > after`, in order. `only`: topic (flagged), language, source, country."""
+def changes_after(
+    connection: Connection, after: int, limit: int, *, until: int | None = None, **only: str | None
+) -> list[RowMapping]:
+    """Return changes with `after < seq <= until`, in order. `only`: topic (flagged), language, source, country."""
     query = select(change).where(change.c.seq > after).order_by(change.c.seq).limit(limit)
+    if until is not None:
+        query = query.where(change.c.seq <= until)
     for name, wanted in only.items():
         if wanted is not None:
             query = query.where(_matches(name, wanted))
@@ -63,9 +67,3 @@ def _matches(name: str, wanted: str) -> Any:
             return payload["source"]["country"].as_string() == wanted
         case _:
             raise ValueError(name)
-
-
-def engine_last_seq(engine: Engine) -> int:
-    """Return the highest number given, on a connection of its own."""
-    with engine.connect() as connection:
-        return last_seq(connection)

@@ -30,12 +30,14 @@ from workers.domain.outcomes import (
 from workers.domain.values import Entry, FeedEntry, Source
 from workers.store.backoff import DAY_S, MAX_TRIES, delay_s
 from workers.store.schema import IN_FLIGHT, entry, source
+from workers.store.text import detail_text, storable
 from workers.telemetry import event
 
 T = TypeVar("T")
 
-#: A traceback or a server's answer is cut to this many characters: enough to understand it, not enough to fill a disk.
-DETAIL_LIMIT = 4_000
+#: What the database refuses to take as a value: NUL and numbers out of range; half a character (a lone surrogate)
+#: does not even reach it.
+UNSTORABLE = (DataError, UnicodeEncodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,11 @@ class Ledger:
             .where(entry.c.id.in_(wanted), entry.c.state == state, entry.c.not_before <= func.now(), free)
             .order_by(entry.c.id)
             .with_for_update(skip_locked=True)
+            .cte("mine")  # looked up once; a subquery may be run again for each row, and see its own locks
         )
         take = (
             update(entry)
-            .where(entry.c.id.in_(mine.scalar_subquery()))
+            .where(entry.c.id == mine.c.id, entry.c.source_id == source.c.id)
             .values(
                 attempt=entry.c.attempt + 1,
                 crashes=entry.c.crashes + func.num_nonnulls(entry.c.lease_token),
@@ -113,7 +116,6 @@ class Ledger:
                 due_at=func.now() + self.lease,
             )
             .returning(*entry.c, *_source_columns())
-            .where(entry.c.source_id == source.c.id)
         )
         with self.engine.begin() as connection:
             rows = connection.execute(take).all()
@@ -147,13 +149,16 @@ class Ledger:
         try:
             with self.engine.begin() as connection:
                 return self._settle(connection, claim, endings, to=to, write=write)
-        except DataError as error:
+        except UNSTORABLE as error:
             if len(endings) == 1:
-                unstorable = Failed(QuarantineReason.UNSTORABLE, str(error.orig))
-                return self.settle(claim, [(endings[0][0], unstorable)], to=to, write=write)
+                one, ending = endings[0]
+                if not isinstance(ending, Advanced):
+                    raise  # nothing of the outside's is in it: a mistake of ours
+                unstorable = Failed(QuarantineReason.UNSTORABLE, str(getattr(error, "orig", error)))
+                return self.settle(claim, [(one, unstorable)], to=to, write=write)
         settled: Settled[T] = Settled()
-        for ending in endings:
-            settled.add(self.settle(claim, [ending], to=to, write=write))
+        for pair in endings:
+            settled.add(self.settle(claim, [pair], to=to, write=write))
         return settled
 
     def _settle(
@@ -172,18 +177,27 @@ class Ledger:
             moved = [(one, value) for one, value in moved if one.id in won]
             if moved:
                 write(connection, moved)
-            settled.advanced = [one.id for one, _ in moved]
-            settled.counts[to.value] += len(moved)
+                settled.advanced = [one.id for one, _ in moved]
+                settled.counts[to.value] = len(moved)
         for one, ending in endings:
+            if isinstance(ending, Advanced):
+                continue
+            values = self._values(one, ending)
+            done = connection.execute(
+                update(entry).where(entry.c.id == one.id, entry.c.lease_token == claim.token).values(**values)
+            )
+            if not done.rowcount:
+                continue
+            settled.counts[f"{values.get('state', 'deferred')}:{values['reason']}"] += 1
             if isinstance(ending, Failed):
-                event("entry_failed", level="error", entry=str(one.id), url=one.url, why=ending.reason, detail=ending.detail)
-            if not isinstance(ending, Advanced):
-                values = self._values(one, ending)
-                done = connection.execute(
-                    update(entry).where(entry.c.id == one.id, entry.c.lease_token == claim.token).values(**values)
+                event(
+                    "entry_failed",
+                    level="error",
+                    entry=str(one.id),
+                    url=one.url,
+                    why=ending.reason.value,
+                    detail=ending.detail,
                 )
-                if done.rowcount:
-                    settled.counts[f"{values.get('state', 'deferred')}:{values['reason']}"] += 1
         return settled
 
     def _advance(self, claim: Claim, to: State) -> Any:
@@ -211,7 +225,7 @@ class Ledger:
 
     def _values(self, one: Entry, ending: Dropped | Deferred | Failed) -> dict[str, Any]:
         free: dict[str, Any] = {"lease_token": None, "lease_until": None, "reason": str(ending.reason)}
-        free["detail"] = ending.detail.replace("\0", "")[:DETAIL_LIMIT]
+        free["detail"] = detail_text(ending.detail)
         match ending:
             case Dropped():
                 return free | {"state": State.DROPPED, "state_at": func.now()}
@@ -240,21 +254,27 @@ class Ledger:
 
     def due(self, state: State, limit: int) -> list[Due]:
         """Return entries in `state` whose due time has passed, oldest first, and put their next hint off by the lag."""
-        rows = (
-            select(entry.c.id)
+        waiting = (
+            select(entry.c.id, entry.c.due_at)
             .where(entry.c.state == state, entry.c.state.in_(IN_FLIGHT), entry.c.due_at <= func.now())
             .order_by(entry.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte("waiting")
         )
         put_off = (
             update(entry)
-            .where(entry.c.id.in_(rows.scalar_subquery()))
+            .where(entry.c.id == waiting.c.id)
             .values(due_at=func.now() + self.hint_lag)
-            .returning(entry.c.id, or_(entry.c.lease_token.is_not(None), entry.c.crashes > 0).label("alone"))
+            .returning(
+                entry.c.id,
+                waiting.c.due_at,
+                or_(entry.c.lease_token.is_not(None), entry.c.crashes > 0).label("alone"),
+            )
         )
         with self.engine.begin() as connection:
-            return [Due(row.id, row.alone) for row in connection.execute(put_off)]
+            rows = connection.execute(put_off).all()
+        return [Due(row.id, row.alone) for row in sorted(rows, key=lambda row: row.due_at)]
 
 
 def _write_nothing(_connection: Connection, _made: Sequence[tuple[Entry, Any]]) -> None:
@@ -280,15 +300,15 @@ def _entry(row: Row[Any]) -> Entry:
 
 
 def feed_entry_to_json(one: FeedEntry) -> dict[str, Any]:
-    """Return the JSON form of a feed entry, as the ledger keeps it."""
+    """Return the JSON form of a feed entry, as the ledger keeps it: storable, whatever the feed held."""
     return {
-        "key": one.key,
-        "url": one.url,
-        "title": one.title,
-        "summary": one.summary,
+        "key": storable(one.key),
+        "url": storable(one.url),
+        "title": storable(one.title),
+        "summary": storable(one.summary),
         "published": one.published.isoformat() if one.published else None,
         "updated": one.updated.isoformat() if one.updated else None,
-        "authors": list(one.authors),
+        "authors": [storable(name) for name in one.authors],
     }
 
 

@@ -36,6 +36,8 @@ def current_revision(connection: Connection) -> str | None:
 def check_known(connection: Connection) -> None:
     """Refuse a database of a newer schema. Raises StartError with what to do."""
     revision = current_revision(connection)
+    if revision is None:
+        return
     try:
         ScriptDirectory.from_config(_config()).get_revision(revision)
     except CommandError as error:
@@ -48,7 +50,9 @@ def check_known(connection: Connection) -> None:
 def migrate(engine: Engine) -> str:
     """Upgrade to the newest schema and return its revision. Safe to run at the same time in many processes."""
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL lock_timeout = '60s'"))
+        # an index over years of news takes its time, and so does waiting for the process that builds it
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = '10min'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         check_known(connection)
         config = _config()

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 
 from workers.domain.outcomes import FINAL_STATES, State
+from workers.store.changes import last_seq
 from workers.store.schema import IN_FLIGHT, change, entry, sighting, source, tick
 
 
@@ -31,17 +32,49 @@ class Counts:
         return self.discovered == self.in_flight + sum(self.by_state.get(state, 0) for state in FINAL_STATES)
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pulse:
+    """Signs of life, cheap enough to be asked for every few seconds, however large the ledger is."""
+
+    now: datetime  # the database's clock
+    last_tick: dict[str, datetime]
+    last_seq: int
+    unnumbered: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview(Pulse):
     """The ledger at one moment (one snapshot)."""
 
     counts: Counts
     sources: list[RowMapping]
     oldest_due: datetime | None
-    last_tick: dict[str, datetime]
-    last_seq: int
-    unnumbered: int
-    now: datetime
+
+
+def pulse(engine: Engine) -> Pulse:
+    """Return the signs of life."""
+    with engine.connect() as connection:
+        return Pulse(**_signs(connection))
+
+
+def list_sources(engine: Engine) -> list[RowMapping]:
+    """Return all source rows, also of sources that are no longer watched, by id."""
+    with engine.connect() as connection:
+        return _sources(connection)
+
+
+def _signs(connection: Connection) -> dict[str, Any]:
+    waiting = select(func.count()).select_from(change).where(change.c.seq.is_(None))
+    return {
+        "now": connection.execute(select(func.now())).scalar_one(),
+        "last_tick": {row.name: row.last_at for row in connection.execute(select(tick))},
+        "last_seq": last_seq(connection),
+        "unnumbered": connection.execute(waiting).scalar_one(),
+    }
+
+
+def _sources(connection: Connection) -> list[RowMapping]:
+    return list(connection.execute(select(source).order_by(source.c.id)).mappings())
 
 
 def overview(engine: Engine) -> Overview:
@@ -56,16 +89,11 @@ def overview(engine: Engine) -> Overview:
                 by_reason[state][reason] = count
         seen = select(func.count(sighting.c.entry_id.distinct()))
         oldest = select(func.min(entry.c.due_at)).where(entry.c.state.in_(IN_FLIGHT))
-        log = select(func.coalesce(func.max(change.c.seq), 0), func.count().filter(change.c.seq.is_(None)))
-        last_seq, unnumbered = connection.execute(log).one()
         return Overview(
             counts=Counts(connection.execute(seen).scalar_one(), by_state, by_reason),
-            sources=list(connection.execute(select(source).order_by(source.c.id)).mappings()),
+            sources=_sources(connection),
             oldest_due=connection.execute(oldest).scalar(),
-            last_tick={row.name: row.last_at for row in connection.execute(select(tick))},
-            last_seq=last_seq,
-            unnumbered=unnumbered,
-            now=connection.execute(select(func.now())).scalar_one(),
+            **_signs(connection),
         )
 
 

@@ -6,23 +6,26 @@ from hashlib import sha256
 from typing import Any
 
 import zstandard
-from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from workers.domain.outcomes import State
 from workers.domain.values import Entry, Page
 from workers.store.ledger import Claim
-from workers.store.schema import entry, page
+from workers.store.schema import IN_FLIGHT, entry, page
 
 #: Level 3 is zstd's own default: news pages shrink about fivefold at several hundred MB/s.
 ZSTD_LEVEL = 3
 
 
 def write_pages(connection: Connection, made: Sequence[tuple[Entry, Page]]) -> None:
-    """Store the pages of entries that were fetched; the same body is stored once."""
+    """Store the pages of entries that were fetched; the same body is stored once, and is as young as its last use."""
     pack = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
     bodies = {sha256(value.body).hexdigest(): value.body for _, value in made}
+    new = insert(page)
     connection.execute(
-        insert(page).on_conflict_do_nothing(),
+        # an update, so that the row is locked: retention must not take away what this entry is about to point to
+        new.on_conflict_do_update(index_elements=["sha"], set_={"stored_at": func.now()}),
         # sorted: two transactions that store the same pages take their locks in one order
         [{"sha": sha, "body": pack.compress(body), "size": len(body)} for sha, body in sorted(bodies.items())],
     )
@@ -72,12 +75,22 @@ def _page(fetched: dict[str, Any], body: bytes | None, size: int) -> Page | None
 
 
 def forget_old_pages(engine: Engine, *, days: int, limit: int = 1_000) -> int:
-    """Delete up to `limit` pages older than `days`; return how many. Entries in flight keep theirs."""
-    in_use = select(entry.c.page_sha).where(entry.c.state == "fetched", entry.c.page_sha.is_not(None))
+    """Delete all pages not used for `days`, `limit` in a transaction; return how many.
+
+    Entries in flight keep theirs, and so do those in quarantine, which wait for a person.
+    """
+    in_use = exists().where(entry.c.page_sha == page.c.sha, entry.c.state.in_([*IN_FLIGHT, State.QUARANTINED]))
     old = (
         select(page.c.sha)
-        .where(page.c.stored_at < func.now() - timedelta(days=days), page.c.sha.not_in(in_use))
+        .where(page.c.stored_at < func.now() - timedelta(days=days), ~in_use)
         .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("old")
     )
-    with engine.begin() as connection:
-        return connection.execute(delete(page).where(page.c.sha.in_(old.scalar_subquery()))).rowcount
+    forgotten = 0
+    while True:
+        with engine.begin() as connection:
+            count = connection.execute(delete(page).where(page.c.sha == old.c.sha)).rowcount
+        forgotten += count
+        if count < limit:
+            return forgotten

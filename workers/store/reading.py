@@ -33,7 +33,9 @@ def list_articles(
         spoken = and_(article.c.entry_id == entry.c.id, article.c.language == language)
         query = query.where(exists().where(spoken))
     if topic is not None:
-        query = query.where(exists().where(flag.c.entry_id == entry.c.id, flag.c.topic == topic, flag.c.flagged))
+        # a join on the whole key of `flag`, so that ix_flag_topic gives the topic's entries in their order
+        mark = and_(flag.c.entry_id == entry.c.id, flag.c.version == change.c.version)
+        query = query.join(flag, and_(mark, flag.c.topic == topic, flag.c.flagged))
     return list(connection.execute(query).scalars())
 
 

@@ -55,8 +55,9 @@ source = Table(
     Column("owner", Text, nullable=False),
     Column("state_owned", Boolean, nullable=False),
     Column("watched", Boolean, nullable=False, server_default=text("true"), comment="false: no longer in sources.yaml"),
-    # when
-    Column("due_at", Time, nullable=False, server_default=func.now()),
+    # when: two clocks, as for an entry
+    Column("not_before", Time, nullable=False, server_default=func.now(), comment="it is not asked again before"),
+    Column("due_at", Time, nullable=False, server_default=func.now(), comment="when the sweeper hints at it"),
     Column("interval_s", Integer, nullable=False),
     Column("lease_token", Uuid),
     Column("lease_until", Time),

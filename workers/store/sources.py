@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import uuid_utils.compat
-from sqlalchemy import Connection, Engine, case, cast, func, literal, or_, select, update
+from sqlalchemy import Connection, Engine, case, cast, func, literal, null, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from workers.domain.outcomes import FeedOutcome
 from workers.domain.values import FeedEntry, Source
-from workers.store.ledger import DETAIL_LIMIT, SOURCE_FIELDS, feed_entry_to_json
+from workers.store.ledger import SOURCE_FIELDS, feed_entry_to_json
 from workers.store.schema import entry, host, note, sighting, source
+from workers.store.text import detail_text, index_key, storable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +66,7 @@ class SourceLedger:
     def sync(self, sources: Sequence[Source], *, interval_s: int, mark: str = "") -> None:
         """Make the ledger watch exactly these; a source that went away keeps its row, its history and its entries.
 
+        A source with another URL starts afresh: it is due, and a poll of the old URL that is under way writes nothing.
         `mark` (a hash of the file) is noted, so that every process knows which file is in force.
         """
         with self.engine.begin() as connection:
@@ -72,7 +74,8 @@ class SourceLedger:
                 new = insert(source).values([asdict(one) | {"interval_s": interval_s} for one in sources])
                 facts = {name: new.excluded[name] for name in SOURCE_FIELDS if name != "id"}
                 moved = source.c.url != new.excluded.url
-                fresh = {"etag": None, "last_modified": None, "body_sha": None, "failures": 0, "due_at": func.now()}
+                forgotten = dict.fromkeys(("etag", "last_modified", "body_sha", "lease_token", "lease_until"), null())
+                fresh = forgotten | {"failures": 0, "not_before": func.now(), "due_at": func.now()}
                 connection.execute(
                     new.on_conflict_do_update(
                         index_elements=["id"],
@@ -82,7 +85,7 @@ class SourceLedger:
                     )
                 )
             names = [one.id for one in sources]
-            connection.execute(update(source).where(source.c.id.not_in(names)).values(watched=False))
+            connection.execute(update(source).where(source.c.id.not_in(names), source.c.watched).values(watched=False))
             self._note(connection, "sources_mark", mark)
 
     def mark(self) -> str | None:
@@ -98,40 +101,47 @@ class SourceLedger:
 
     def due(self, limit: int) -> list[str]:
         """Return ids of sources whose time has come, and put their next hint off by the lag."""
-        rows = (
-            select(source.c.id)
+        waiting = (
+            select(source.c.id, source.c.due_at)
             .where(source.c.watched, source.c.due_at <= func.now())
             .order_by(source.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte("waiting")
         )
         put_off = (
             update(source)
-            .where(source.c.id.in_(rows.scalar_subquery()))
+            .where(source.c.id == waiting.c.id)
             .values(due_at=func.now() + self.hint_lag)
-            .returning(source.c.id)
+            .returning(source.c.id, waiting.c.due_at)
         )
         with self.engine.begin() as connection:
-            return list(connection.execute(put_off).scalars())
+            rows = connection.execute(put_off).all()
+        return [row.id for row in sorted(rows, key=lambda row: row.due_at)]
 
     def claim(self, ids: Iterable[str]) -> list[SourceDue]:
-        """Take a lease on those of `ids` that are watched and nobody holds."""
+        """Take a lease on those of `ids` that are watched, may be asked again and nobody holds.
+
+        A message that comes twice, or late, does not make a source be asked sooner than its time.
+        """
         mine = (
             select(source.c.id)
             .where(
                 source.c.id.in_(list(ids)),
                 source.c.watched,
+                source.c.not_before <= func.now(),
                 or_(source.c.lease_until.is_(None), source.c.lease_until < func.now()),
             )
             .order_by(source.c.id)
             .with_for_update(skip_locked=True)
+            .cte("mine")
         )
         token = uuid4()
         take = (
             update(source)
-            .where(source.c.id.in_(mine.scalar_subquery()))
+            .where(source.c.id == mine.c.id)
             .values(lease_token=token, lease_until=func.now() + self.lease, due_at=func.now() + self.lease)
-            .returning(source)
+            .returning(*source.c)
         )
         with self.engine.begin() as connection:
             return [
@@ -155,11 +165,12 @@ class SourceLedger:
         values: dict[str, Any] = {
             "lease_token": None,
             "lease_until": None,
+            "not_before": func.now() + timedelta(seconds=result.next_poll_s),
             "due_at": func.now() + timedelta(seconds=result.next_poll_s),
             "interval_s": result.interval_s,
             "outcomes": source.c.outcomes.op("||")(cast(func.jsonb_build_object(word, count), JSONB)),
             "last_outcome": result.outcome,
-            "last_error": None if result.outcome.is_success else result.detail.replace("\0", "")[:DETAIL_LIMIT],
+            "last_error": None if result.outcome.is_success else detail_text(result.detail),
             "failures": 0 if ok else source.c.failures + 1,
             "polled_at": func.now(),
         }
@@ -175,12 +186,10 @@ class SourceLedger:
                 return Recorded()
             return self._discover(connection, due.source.id, result.entries)
 
-    def _discover(
-        self, connection: Connection, source_id: str, entries: Sequence[tuple[str, FeedEntry]]
-    ) -> Recorded:
+    def _discover(self, connection: Connection, source_id: str, entries: Sequence[tuple[str, FeedEntry]]) -> Recorded:
         if not entries:
             return Recorded()
-        by_key = {sha256(url.encode()).hexdigest(): (url, one) for url, one in reversed(entries)}
+        by_key = {sha256(storable(url).encode()).hexdigest(): (url, one) for url, one in reversed(entries)}
         new = (
             insert(entry)
             .on_conflict_do_nothing(index_elements=["url_key"])
@@ -190,7 +199,7 @@ class SourceLedger:
             {
                 "id": uuid_utils.compat.uuid7(),
                 "source_id": source_id,
-                "url": one.url,
+                "url": storable(one.url),
                 "url_key": key,
                 "feed": feed_entry_to_json(one),
             }
@@ -202,7 +211,7 @@ class SourceLedger:
         connection.execute(
             insert(sighting).on_conflict_do_nothing(),
             [
-                {"source_id": source_id, "entry_key": one.key, "entry_id": ids[key]}
+                {"source_id": source_id, "entry_key": index_key(one.key), "entry_id": ids[key]}
                 for key, (_, one) in sorted(by_key.items())
             ],
         )
@@ -211,7 +220,7 @@ class SourceLedger:
         connection.execute(update(source).where(source.c.id == source_id).values(found_at=func.now()))
         by_host: dict[str, list[UUID]] = {}
         for key, one_id in made.items():
-            by_host.setdefault(urlsplit(by_key[key][0]).hostname or "", []).append(one_id)
+            by_host.setdefault(index_key(urlsplit(by_key[key][0]).hostname or ""), []).append(one_id)
         ready: list[UUID] = []
         for name, waiting in sorted(by_host.items()):
             ready += self._spread(connection, name, waiting)

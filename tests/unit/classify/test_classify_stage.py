@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -59,6 +60,54 @@ def test_each_example_of_a_pack_is_judged_as_it_says(pack: TopicPack, number: in
     flags = classifier.classify(example.title, example.text, example.language).flags
     flagged = {flag.topic for flag in flags if flag.flagged}
     assert (pack.id in flagged) is example.about
+
+
+def test_the_pack_of_the_manual_is_a_pack_and_judges_its_examples(tmp_path: Path) -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "topics.md").read_text(encoding="utf-8")
+    (tmp_path / "piracy.yaml").write_text(manual.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    (pack,) = load_topics(tmp_path)
+    verdicts = [
+        any(flag.flagged for flag in Classifier([pack]).classify(example.title, example.text, example.language).flags)
+        for example in pack.examples
+    ]
+    assert verdicts == [example.about for example in pack.examples] == [True, False]
+
+
+# Reports that touch much: the topics that they are about, all of them and no other.
+INTELLIGENCE = """\
+Senior intelligence officials of both countries agreed to raise their cooperation in the fight against terrorism and
+extremism. The minister of intelligence met the head of the other side's security service and spoke of a regular
+exchange of intelligence. He also watched the joint anti-terrorist exercises of the regional organisation, in which
+special units practised how to free hostages.
+"""
+POLICE = """\
+The chief of police, who is here for the assembly of Interpol, met the chief of the border police. They spoke of border
+interactions between both countries and of fighting international terrorism, and agreed on a memorandum of understanding
+on border cooperation. He said that they had discussed terrorism and organised crime. At the police university both
+sides stressed police cooperation, training courses and the fight against organised crime and extremism. The head of
+cyber security joined them: both sides want to confront cybercrime.
+"""
+RETOLD = [
+    (
+        "Two states upgrade ties of their intelligence services",
+        INTELLIGENCE,
+        {"counter-terrorism", "intelligence-cooperation", "military-exercises"},
+    ),
+    (
+        "Police chiefs meet",
+        POLICE,
+        {"border-cooperation", "police-cooperation", "counter-terrorism", "organised-crime", "cyber-security"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("title", "text", "topics"), RETOLD)
+@pytest.mark.parametrize("tail", ["", "\nÀ lire aussi\nOuverture officielle d'un nouveau front de soutien"])
+def test_reports_on_several_topics_get_just_those(
+    title: str, text: str, topics: set[str], tail: str, classifier: Classifier
+) -> None:
+    flags = classifier.classify(title, text + tail, "en").flags
+    assert {flag.topic for flag in flags if flag.flagged} == topics
 
 
 def test_a_text_about_nothing_of_ours_has_no_flag() -> None:
@@ -125,6 +174,18 @@ def test_the_same_text_gives_the_same_answer(classifier: Classifier) -> None:
 @pytest.mark.parametrize("text", ["", "\x00\ud800\ufffe", "🙂" * 100, " \n\t", "ﷺ" * 50, "a" * 100_000])
 def test_no_text_is_too_strange(text: str, classifier: Classifier) -> None:
     assert classifier.classify(text, text, "und").flags == ()
+
+
+@pytest.mark.parametrize("piece", ["reign of terror ", "terrorism ", "border talks ", "核武器", "تعاون"])
+def test_time_grows_with_the_length_of_a_text_not_its_square(piece: str, classifier: Classifier) -> None:
+    def cost(text: str) -> float:
+        started = process_time()
+        classifier.classify("", text, "en")
+        return process_time() - started
+
+    short, long = piece * (10_000 // len(piece)), piece * (160_000 // len(piece))
+    fastest = min(cost(short) for _ in range(3))
+    assert cost(long) < 16 * 5 * max(fastest, 0.001)  # a square would be 16 x 16; 5 is for a busy machine
 
 
 def test_no_packs_flag_nothing() -> None:

@@ -49,9 +49,11 @@ def test_words_and_stems_are_found_at_word_boundaries(term: str, text: str, expe
         ("سازمان یافته", "جرایم سازمان‌یافته", ["سازمان‌یافته"]),
         ("مرز*", "مرز‌های کشور", ["مرز"]),
         ("تروریسم", "ضدتروریسم", ["تروریسم"]),
+        ("תרגיל צבאי", "בתרגיל הצבאי", ["תרגיל הצבאי"]),
+        ("טרור", "הטרור", ["טרור"]),
     ],
 )
-def test_what_arabic_script_writes_together_with_a_word_does_not_hide_it(
+def test_what_arabic_and_hebrew_write_together_with_a_word_does_not_hide_it(
     term: str, text: str, expected: list[str]
 ) -> None:
     assert found(term, text) == expected

@@ -6,6 +6,8 @@ from workers.classify.score import (
     HALF_AT,
     MIDPOINT,
     Span,
+    is_outside,
+    joined_up,
     near,
     place,
     probability,
@@ -42,6 +44,18 @@ def test_the_longest_of_equal_spans_stays() -> None:
 def test_spans_of_different_fields_do_not_overlap() -> None:
     spans = [Span("title", 0, 6, 3.0, 1), Span("text", 0, 6, 3.0, 1)]
     assert sorted(without_overlaps(spans)) == sorted(spans)
+
+
+def test_covered_places_are_joined_up() -> None:
+    assert joined_up([(8, 9), (1, 4), (3, 6), (2, 3)]) == [(1, 6), (8, 9)]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "outside"),
+    [(0, 2, True), (0, 3, False), (3, 4, False), (5, 9, False), (6, 8, True), (6, 9, False), (12, 14, True)],
+)
+def test_a_span_is_outside_when_it_overlaps_nothing(start: int, end: int, outside: bool) -> None:
+    assert is_outside([(2, 6), (8, 12)], start, end) is outside
 
 
 def test_repeats_of_a_term_add_less_and_less() -> None:

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 from ruamel.yaml import YAML
-from workers.extract.language import detect
 
 from workers.domain.outcomes import Advanced, Dropped, Outcome
 from workers.domain.values import Article, Entry, FeedEntry, Page, Source
+from workers.extract.language import detect
 from workers.extract.stage import extract
 from workers.relate.fingerprint import fingerprint
 

@@ -40,6 +40,7 @@ CREATE TABLE source (
     owner TEXT NOT NULL,
     state_owned BOOLEAN NOT NULL,
     watched BOOLEAN DEFAULT true NOT NULL,
+    not_before TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     due_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     interval_s INTEGER NOT NULL,
     lease_token UUID,
@@ -57,6 +58,8 @@ CREATE TABLE source (
     CONSTRAINT pk_source PRIMARY KEY (id)
 );
 COMMENT ON COLUMN source.watched IS 'false: no longer in sources.yaml';
+COMMENT ON COLUMN source.not_before IS 'it is not asked again before';
+COMMENT ON COLUMN source.due_at IS 'when the sweeper hints at it';
 COMMENT ON COLUMN source.outcomes IS 'polls counted by outcome';
 COMMENT ON COLUMN source.failures IS 'in a row';
 COMMENT ON COLUMN source.found_at IS 'when a new entry was last seen';

@@ -1,0 +1,131 @@
+"""The journey of a newcomer: the demo runs, is looked at from every side, and leaves nothing behind."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.systems import RunningSystem
+from tests.waiting import wait_until
+from workers.operate.memory import measure
+from workers.pipeline import QUEUES
+
+SAMPLE_LINKS = 48
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    data = tmp_path_factory.mktemp("demo") / "data"
+    with RunningSystem(("demo",), data, own_settings={"sources_file": data / "sources.yaml"}) as running:
+        running.wait_ready()
+        wait_until(lambda: done(running), 60, "every sample link has its outcome")
+        yield running
+        assert running.stop() == 0, "Ctrl-C ends it cleanly"
+        assert running.leftovers() == [], "and leaves no process, socket or lock behind"
+
+
+def done(running: RunningSystem) -> bool:
+    found = running.status()
+    return bool(found["discovered"] == SAMPLE_LINKS and not found["in_flight"] and not found["unnumbered"])
+
+
+@pytest.fixture
+def api(system: RunningSystem) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=system.address("API"), trust_env=False, timeout=10) as client:
+        yield client
+
+
+def test_status_shows_a_ledger_that_balances(system: RunningSystem) -> None:
+    found = system.status()
+    ended = sum(found["states"][state] for state in ("classified", "dropped", "quarantined"))
+    assert found["balanced"]
+    assert found["discovered"] == found["in_flight"] + ended == SAMPLE_LINKS
+    assert set(found["queues"]) == set(QUEUES)
+    assert {row["id"]: row["last_outcome"] for row in found["sources"]}["broken"] == "server_error"
+    table = system.ask("status")
+    assert table.returncode == 0
+    assert "discovered 48 = in flight 0 + classified 41 + dropped 7 + quarantined 0" in table.stdout
+
+
+def test_the_change_log_has_no_gap_and_each_article_once(api: httpx.Client) -> None:
+    seen, after = [], 0
+    while page := api.get("/v1/changes", params={"after": after, "limit": 7}).json()["changes"]:
+        seen += page
+        after = page[-1]["seq"]
+    assert [change["seq"] for change in seen] == list(range(1, len(seen) + 1))
+    assert len({change["article"]["id"] for change in seen}) == len(seen) == 41
+
+
+def test_evidence_is_a_span_of_the_stored_text(api: httpx.Client) -> None:
+    checked = 0
+    for shown in api.get("/v1/articles", params={"limit": 100}).json()["articles"]:
+        article = api.get(f"/v1/articles/{shown['id']}").json()
+        for flag in article["flags"]:
+            for span in flag["evidence"]:
+                assert article[span["field"]][span["start"] : span["end"]] == span["text"]
+                checked += 1
+    assert checked > 40
+
+
+def test_the_stream_holds_what_the_log_holds(system: RunningSystem) -> None:
+    import redis
+
+    with redis.Redis(unix_socket_path=str(system.runtime / "redis.sock"), db=1) as client:
+        wait_until(lambda: client.xlen("wirewatch:changes") == 41, 10, "the stream is as long as the log")
+        assert [name for name, _ in client.xrange("wirewatch:changes", count=3)] == [b"1-0", b"2-0", b"3-0"]
+
+
+def test_flower_asks_for_a_password_and_lets_nobody_act(system: RunningSystem) -> None:
+    password = re.search(r"password (\S+)", system.output)
+    assert password
+    with httpx.Client(base_url=system.address("Flower"), trust_env=False, timeout=10) as anyone:
+        for path in ("/", "/workers", "/tasks", "/broker", "/api/workers", "/api/tasks"):
+            assert anyone.get(path).status_code == 401, path
+        operator = httpx.BasicAuth("operator", password[1])
+        queues = anyone.get("/broker", auth=operator)
+        assert queues.status_code == 200
+        assert all(queue in queues.text for queue in QUEUES)
+        workers = anyone.get("/workers", auth=operator).text
+        assert all(f"{service}@" in workers for service in ("io", "cpu", "relay"))
+        for path in ("/api/worker/shutdown/io@x", "/api/task/async-apply/sweep", "/api/worker/pool/restart/io@x"):
+            assert anyone.post(path, auth=operator, json={"args": []}).status_code in {403, 405}, path
+
+
+def test_tail_shows_articles_and_doctor_names_what_is_wrong(system: RunningSystem) -> None:
+    lines = system.ask("tail", "--no-follow", "-n", "50").stdout.splitlines()
+    assert len(lines) == 41
+    events = system.ask("tail", "--no-follow", "-n", "50", "--json", "--topic", "cyber-security").stdout.splitlines()
+    flagged = [json.loads(line)["article"]["flags"] for line in events]
+    assert flagged
+    assert all(any(flag["topic"] == "cyber-security" and flag["flagged"] for flag in flags) for flags in flagged)
+    checked = system.ask("doctor")
+    assert checked.returncode == 1
+    assert "broken: server_error" in checked.stdout.replace("\n", " ")
+    assert "✓ promises" in checked.stdout
+
+
+def test_a_source_that_is_added_is_polled_without_a_restart(system: RunningSystem) -> None:
+    feed = json.loads(system.ask("sources", "list", "--json").stdout.splitlines()[0])["url"]
+    added = system.ask(
+        *("sources", "add", feed + "?again=1", "--name", "Again", "--language", "en", "--country", "IE"),
+        *("--owner", "Nobody", "--no-state-owned", "--id", "again"),
+    )
+    assert added.returncode == 0, added.stderr
+
+    def polled() -> bool:
+        rows = {row["id"]: row for row in system.status()["sources"]}
+        return bool("again" in rows and rows["again"]["last_outcome"])
+
+    wait_until(polled, 20, "the new source is polled")
+    assert system.status()["discovered"] == SAMPLE_LINKS, "the same links again are nothing new"
+    assert system.ask("sources", "remove", "again").returncode == 0
+
+
+def test_workers_are_named_and_memory_is_bounded(system: RunningSystem) -> None:
+    assert system.process is not None
+    found = measure(system.process.pid)
+    assert {"supervisord", "postgres", "redis-server", "celery beat", "celery flower", "web"} <= {one.name for one in found}
+    resident = sum(one.pss_bytes if one.pss_bytes is not None else one.rss_bytes for one in found)
+    assert resident < 900e6, "\n".join(f"{one.name}: {one.pss_bytes}" for one in found)

@@ -1,0 +1,111 @@
+"""What an answer's status and headers ask of us."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.domain.outcomes import Deferred, Dropped, DropReason, RetryReason
+from workers.fetch.manners import content_type, judge, retry_after
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0", NOW),
+        ("120", NOW + timedelta(seconds=120)),
+        (" 120 ", NOW + timedelta(seconds=120)),
+        ("86400", NOW + DAY),
+        ("86401", NOW + DAY),
+        ("99999999999999999999", NOW + DAY),
+        ("9" * 5_000, NOW + DAY),
+        ("Sun, 01 Mar 2026 12:30:00 GMT", NOW + timedelta(minutes=30)),
+        ("Sun, 01 Mar 2026 14:30:00 +0200", NOW + timedelta(minutes=30)),
+        ("Sun, 01 Mar 2026 12:30:00", NOW + timedelta(minutes=30)),
+        ("Fri, 31 Dec 2100 00:00:00 GMT", NOW + DAY),
+        ("Sun, 01 Mar 2026 11:59:59 GMT", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+        (None, None),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("1e9", None),
+        ("١٢٠", None),
+        ("Sun, 99 Foo 2026 12:30:00 GMT", None),
+        ("Sun, 01 Mar 99999 12:30:00 GMT", None),
+        ("Sun, 01 Mar 2026 12:30:00 +9999999999999", None),
+    ],
+)
+def test_retry_after_names_a_moment_at_most_a_day_ahead(value: str | None, expected: datetime | None) -> None:
+    assert retry_after(value, NOW) == expected
+
+
+@given(st.one_of(st.text(), st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} (Jan|Feb|Foo) \d{1,6} [\d:]{1,9} [+-]?\d{0,9}")))
+def test_retry_after_never_raises_and_never_asks_for_more_than_a_day(value: str) -> None:
+    until = retry_after(value, NOW)
+    assert until is None or NOW <= until <= NOW + DAY
+
+
+USABLE = {200, 201, 202, 203, 204, 205, 206, 226, 304}
+SPECIAL = {
+    404: Dropped(DropReason.GONE, "HTTP 404"),
+    410: Dropped(DropReason.GONE, "HTTP 410"),
+    408: Deferred(RetryReason.TIMEOUT, "HTTP 408"),
+    425: Deferred(RetryReason.RATE_LIMITED, "HTTP 425"),
+    429: Deferred(RetryReason.RATE_LIMITED, "HTTP 429"),
+}
+
+
+@pytest.mark.parametrize("status", range(100, 1000))
+def test_every_status_has_one_meaning(status: int) -> None:
+    ending = judge(status, {}, NOW)
+    if status in USABLE:
+        assert ending is None
+    elif status in SPECIAL:
+        assert ending == SPECIAL[status]
+    elif 400 <= status < 500:
+        assert ending == Dropped(DropReason.REFUSED, f"HTTP {status}")
+    else:
+        assert ending == Deferred(RetryReason.SERVER_ERROR, f"HTTP {status}")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (503, RetryReason.RATE_LIMITED),
+        (429, RetryReason.RATE_LIMITED),
+        (408, RetryReason.TIMEOUT),
+        (500, RetryReason.SERVER_ERROR),
+    ],
+)
+def test_a_server_that_names_a_moment_is_left_alone_until_then(status: int, reason: RetryReason) -> None:
+    until = NOW + timedelta(seconds=90)
+    assert judge(status, {"retry-after": "90"}, NOW) == Deferred(reason, f"HTTP {status}", until)
+
+
+def test_a_503_with_a_retry_after_of_junk_is_a_server_error() -> None:
+    assert judge(503, {"retry-after": "later"}, NOW) == Deferred(RetryReason.SERVER_ERROR, "HTTP 503")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, ("", None)),
+        ("", ("", None)),
+        ("text/html", ("text/html", None)),
+        ("Text/HTML ; Charset=UTF-8", ("text/html", "UTF-8")),
+        ('text/html; charset="windows-1256"', ("text/html", "windows-1256")),
+        ("text/html; charset='koi8-r'; x=y", ("text/html", "koi8-r")),
+        ("text/html; boundary=x; charset=gbk", ("text/html", "gbk")),
+        ("text/html; charset=", ("text/html", None)),
+        ("text/html; charset", ("text/html", None)),
+        (";charset=utf-8", ("", "utf-8")),
+    ],
+)
+def test_content_type_is_split(value: str | None, expected: tuple[str, str | None]) -> None:
+    assert content_type({} if value is None else {"content-type": value}) == expected
