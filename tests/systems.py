@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -16,6 +16,8 @@ from tests.waiting import wait_until
 from workers.operate.embedded import runtime_path
 
 REPOSITORY = Path(__file__).parent.parent
+#: Links that the sample newsroom's feeds carry.
+SAMPLE_LINKS = 48
 COMMAND = [sys.executable, "-m", "workers.cli"]
 
 
@@ -48,7 +50,7 @@ class RunningSystem:
     settings: dict[str, object] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
 
-    def __enter__(self) -> "RunningSystem":
+    def __enter__(self) -> Self:
         self.said = self.data.parent / f"{self.data.name}.out"
         with self.said.open("wb") as out:
             self.process = subprocess.Popen(
@@ -70,7 +72,7 @@ class RunningSystem:
     def output(self) -> str:
         return self.said.read_text(encoding="utf-8", errors="replace")
 
-    def wait_ready(self) -> "RunningSystem":
+    def wait_ready(self) -> Self:
         """Wait until the addresses are printed."""
         wait_until(lambda: self.has_ended or "Ctrl-C stops everything" in self.output, 60, "the system's start")
         assert not self.has_ended, self.output

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from typer.testing import CliRunner
 from config.settings import PREFIX, SECRETS, Settings
 from config.sources import load_sources
 from config.topics import load_topics
-from workers.cli import app
+from workers.cli.main import app
 from workers.launch import SERVICES
 from workers.operate.embedded_redis import find_server
 from workers.pipeline import QUEUES, Service, queues_of
@@ -397,6 +398,8 @@ def test_the_image_is_built_from_one_pinned_python_that_the_project_supports() -
 def test_the_image_runs_the_command_as_the_user_of_the_compose_file() -> None:
     last = dict(instructions())
     assert last["ENTRYPOINT"] == '["wirewatch"]'
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert callable(EntryPoint("wirewatch", project["scripts"]["wirewatch"], "console_scripts").load())
     assert {service["user"] for service in OURS.values()} == {last["USER"]}
     assert "entrypoint" not in TEXT
     assert "HEALTHCHECK" not in last  # compose knows which service it is

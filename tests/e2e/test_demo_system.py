@@ -7,28 +7,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.systems import RunningSystem
+from tests.systems import SAMPLE_LINKS, RunningSystem
 from tests.waiting import wait_until
 from workers.operate.memory import measure
 from workers.pipeline import QUEUES
-
-SAMPLE_LINKS = 48
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    data = tmp_path_factory.mktemp("demo") / "data"
-    with RunningSystem(("demo",), data, own_settings={"sources_file": data / "sources.yaml"}) as running:
-        running.wait_ready()
-        wait_until(lambda: done(running), 60, "every sample link has its outcome")
-        yield running
-        assert running.stop() == 0, "Ctrl-C ends it cleanly"
-        assert running.leftovers() == [], "and leaves no process, socket or lock behind"
-
-
-def done(running: RunningSystem) -> bool:
-    found = running.status()
-    return bool(found["discovered"] == SAMPLE_LINKS and not found["in_flight"] and not found["unnumbered"])
 
 
 @pytest.fixture
@@ -126,6 +108,8 @@ def test_a_source_that_is_added_is_polled_without_a_restart(system: RunningSyste
 def test_workers_are_named_and_memory_is_bounded(system: RunningSystem) -> None:
     assert system.process is not None
     found = measure(system.process.pid)
-    assert {"supervisord", "postgres", "redis-server", "celery beat", "celery flower", "web"} <= {one.name for one in found}
+    assert {"supervisord", "postgres", "redis-server", "celery beat", "celery flower", "web"} <= {
+        one.name for one in found
+    }
     resident = sum(one.pss_bytes if one.pss_bytes is not None else one.rss_bytes for one in found)
     assert resident < 900e6, "\n".join(f"{one.name}: {one.pss_bytes}" for one in found)

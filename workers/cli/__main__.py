@@ -1,4 +1,4 @@
-"""`python -m workers.cli`: how the supervisor starts a service, whatever is on the PATH."""
+"""`python -m workers.cli` is the same as `wirewatch`."""
 
 from workers.cli.main import main
 

@@ -59,7 +59,7 @@ def beat() -> None:
     """Run the scheduler in the foreground: ticks only, what is due lives in the store."""
     settings = _ready()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    schedule = settings.data_dir / "beat-schedule"
+    schedule = settings.data_dir.absolute() / "beat-schedule"
     _become_celery("beat", "--schedule", str(schedule), "--pidfile", "", "--loglevel", settings.log_level)
 
 

@@ -160,7 +160,8 @@ def plain_text(markup: Any) -> str:
     """Return the words of a fragment of HTML on one line; publishers' text is never markup here."""
     text = markup if isinstance(markup, str) else ""
     if "<" in text or "&" in text:
-        root = lxml.html.fromstring(f"<div>{BLOCK_TAG.sub(' <', _clean(text))}</div>")
+        deep = lxml.html.HTMLParser(huge_tree=True)  # text 256 elements deep is text
+        root = lxml.html.fromstring(f"<div>{BLOCK_TAG.sub(' <', _clean(text))}</div>", parser=deep)
         etree.strip_elements(root, "script", "style", with_tail=False)
         text = "".join(str(part) for part in root.itertext())
     return " ".join(_clean(text).split())
@@ -176,7 +177,7 @@ def _moment(parsed: Any) -> datetime | None:
         return None
     year, month, day, hour, minute, second = parsed[:6]
     try:
-        return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)  # a leap second has no name here
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
 

@@ -7,7 +7,7 @@ hosts altered, exceptions on odd input).
 
 import re
 from contextlib import suppress
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urldefrag, urljoin, urlsplit, urlunsplit
 
 #: Query parameters that say how a reader came, never what is read.
 TRACKING = re.compile(
@@ -22,21 +22,26 @@ MAX_URL = 2_000
 DROPPED = re.compile(r"[\t\r\n]")
 #: Control characters and lone surrogates: no request and no store can hold them.
 UNWRITABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+#: What IDNA takes for a dot (RFC 3490 section 3.1).
+DOTS = ".。．｡"
 DEFAULT_PORT = {"http": 80, "https": 443}
 
 
 def absolute_link(base: str, link: str) -> str | None:
     """Return `link` made absolute against the feed's final URL.
 
-    None unless it is http(s) with a host and without credentials, of at most `MAX_URL` visible characters.
+    None unless it is http(s) with a host and without credentials, of at most `MAX_URL` visible characters, and leads
+    elsewhere than to the feed itself (as an empty link does).
     """
     try:
         url = urljoin(base, DROPPED.sub("", link).strip())
+        if urldefrag(url).url == urldefrag(base).url:
+            return None
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         return None
-    if parts.scheme not in DEFAULT_PORT or not host or not host.strip(".。．｡") or "@" in parts.netloc:
+    if parts.scheme not in DEFAULT_PORT or not host or not host.strip(DOTS) or "@" in parts.netloc:
         return None
     return None if len(url) > MAX_URL or UNWRITABLE.search(url) else url
 
@@ -60,9 +65,10 @@ def canonical_url(url: str) -> str:
 def _ascii_host(host: str) -> str:
     if ":" in host:
         return f"[{host}]"
+    host = host.rstrip(DOTS)
     with suppress(UnicodeError):  # no name that DNS knows: it stays as it is, and the fetch will say so
         host = host.encode("idna").decode("ascii")
-    return host.lower().rstrip(".")
+    return host.lower()
 
 
 def _without_dots(path: str) -> str:

@@ -1,0 +1,24 @@
+"""One demo for all journeys that only look: starting a whole system takes seconds."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.systems import SAMPLE_LINKS, RunningSystem
+from tests.waiting import wait_until
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    data = tmp_path_factory.mktemp("demo") / "data"
+    with RunningSystem(("demo",), data, own_settings={"sources_file": data / "sources.yaml"}) as running:
+        running.wait_ready()
+        wait_until(lambda: done(running), 60, "every sample link has its outcome")
+        yield running
+        assert running.stop() == 0, "Ctrl-C ends it cleanly"
+        assert running.leftovers() == [], "and leaves no process, socket or lock behind"
+
+
+def done(running: RunningSystem) -> bool:
+    found = running.status()
+    return bool(found["discovered"] == SAMPLE_LINKS and not found["in_flight"] and not found["unnumbered"])
