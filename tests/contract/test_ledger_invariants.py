@@ -38,7 +38,7 @@ from workers.store.pages import write_pages
 
 ENTRIES = 4
 STEPS: dict[State, tuple[Any, Any]] = {
-    State.DISCOVERED: (write_pages, make_page),
+    State.DISCOVERED: (write_pages, lambda name: make_page(name.encode())),
     State.FETCHED: (write_articles, make_article),
     State.EXTRACTED: (write_classified, make_classified),
 }
@@ -81,14 +81,17 @@ class History:
             self.claims.append(claim)
 
     def settle(self, place: int, ending: Outcome[Any] | None) -> None:
-        for claim in self.claims[-1 - place : len(self.claims) - place]:
+        for claim in self._claim_at(place):
             write, make = STEPS[claim.state]
             endings = [(one, ending or Advanced(make(one.url[-1]))) for one in claim.entries]
             self.ledger.settle(claim, endings, to=NEXT[claim.state], write=write)
 
     def release(self, place: int) -> None:
-        for claim in self.claims[-1 - place : len(self.claims) - place]:
+        for claim in self._claim_at(place):
             self.ledger.release(claim, [one.id for one in claim.entries])
+
+    def _claim_at(self, place: int) -> list[Claim]:
+        return self.claims[::-1][place : place + 1]
 
     def crash(self) -> None:
         expire_leases(self.engine)
@@ -118,7 +121,7 @@ class History:
 @settings(
     max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(history=st.lists(events, min_size=5, max_size=30))
+@given(history=st.lists(events, min_size=5, max_size=25))
 def test_every_history_keeps_the_promises_at_every_moment(engine: Engine, history: list[tuple[Any, ...]]) -> None:
     with engine.begin() as connection:
         connection.execute(text("TRUNCATE source, entry, page, article, story, flag, change, sighting, host CASCADE"))

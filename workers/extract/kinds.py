@@ -32,8 +32,7 @@ def why_not_an_article(stated: Stated, text: str, url: str) -> str | None:
         return "error page"
     if not stated.is_article and _is_front(url):
         return "home page"
-    if not stated.is_article and stated.canonical_url and _is_front(stated.canonical_url):
-        return "canonical link leads to the home page"
+    # a canonical link to the home page is no sure sign: careless publishers put it on every article
     many = text.count("\n") + 1 >= _HEADLINES
     if many and not stated.is_article and stated.kind in {"website", ""} and not has_sentences(text):
         return "headlines only"
@@ -47,4 +46,6 @@ def has_sentences(text: str) -> bool:
 
 def _is_front(url: str) -> bool:
     parts = urlsplit(url)
+    if not parts.hostname:  # a saved file, of which nobody said where it is from
+        return False
     return parts.path in {"", "/", "/index.html", "/index.php"} and not parts.query

@@ -9,7 +9,6 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from http.cookiejar import CookieJar
 from typing import Any
 
 import httpcore
@@ -94,16 +93,6 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         )
 
 
-class NoCookies(CookieJar):
-    """Keeps nothing and sends nothing; a hostile Set-Cookie is not even parsed."""
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        """Leave the answer's cookies where they are."""
-
-    def add_cookie_header(self, request: Any) -> None:
-        """Add none."""
-
-
 class HttpClient:
     """One per process: a client costs about 27 ms of CPU (its TLS context). Implements `ports.Get`."""
 
@@ -121,17 +110,14 @@ class HttpClient:
         self._max_bytes = max_bytes
         self._max_redirects = max_redirects
         self._clock = clock
-        self._client = httpx.AsyncClient(
-            transport=GuardedTransport(allowed),
-            trust_env=False,
-            cookies=NoCookies(),
-            timeout=deadline_s,
-            headers={"user-agent": user_agent, "accept-encoding": OFFERED},
-        )
+        self._headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": OFFERED}
+        # The transport alone: httpx.AsyncClient brings cookies, proxies and password files from outside, and reads
+        # each Location before we have checked it.
+        self._transport = GuardedTransport(allowed)
 
     async def close(self) -> None:
         """Give back every connection."""
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def __call__(
         self, url: str, *, headers: Mapping[str, str] | None = None, accept: tuple[str, ...] = ()
@@ -152,18 +138,19 @@ class HttpClient:
     async def _follow(self, url: str, headers: dict[str, str], accept: tuple[str, ...]) -> Response:
         for _ in range(self._max_redirects + 1):
             target = _checked(url)
-            request = self._client.build_request("GET", target, headers=headers)
-            response = await self._client.send(request, stream=True, follow_redirects=False)
+            patience = httpx.Timeout(self._deadline_s).as_dict()
+            request = httpx.Request("GET", target, headers=self._headers | headers, extensions={"timeout": patience})
+            response = await self._transport.handle_async_request(request)
             try:
                 location = response.headers.get("location")
                 if response.status_code not in REDIRECTS or location is None:
-                    return await self._read(response, accept)
+                    return await self._read(target, response, accept)
                 url = _join(target, location)
             finally:
                 await response.aclose()
         raise FetchFailed(Dropped(DropReason.REDIRECT_LOOP, f"more than {self._max_redirects} redirects"))
 
-    async def _read(self, response: httpx.Response, accept: tuple[str, ...]) -> Response:
+    async def _read(self, url: httpx.URL, response: httpx.Response, accept: tuple[str, ...]) -> Response:
         headers = {name.lower(): value for name, value in response.headers.items()}
         now = self._clock()
         ending = judge(response.status_code, headers, now)
@@ -173,9 +160,7 @@ class HttpClient:
         if accept and media and not media.startswith(accept):
             raise FetchFailed(Dropped(DropReason.NOT_HTML, media[:100]))
         body = b"" if response.status_code == 304 else await self._body(response, headers)
-        return Response(
-            url=str(response.url), status=response.status_code, headers=headers, body=body, fetched_at=self._clock()
-        )
+        return Response(url=str(url), status=response.status_code, headers=headers, body=body, fetched_at=self._clock())
 
     async def _body(self, response: httpx.Response, headers: Mapping[str, str]) -> bytes:
         """Read and decode, both under the cap."""

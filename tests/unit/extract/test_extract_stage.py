@@ -85,9 +85,19 @@ def test_a_page_without_text_is_dropped_or_replaced_by_the_feeds_own_text(body: 
 @pytest.mark.parametrize(
     ("body", "url"),
     [
+        pytest.param(html(f"<p>{BRIEF}</p>", '<link rel=canonical href="/">'), URL, id="careless canonical link"),
+        pytest.param(html(f"<p>{BRIEF}</p>" * 3), "", id="a saved file without its address"),
+    ],
+)
+def test_an_article_is_not_taken_for_a_home_page(body: bytes, url: str) -> None:
+    assert isinstance(run(body, url=url), Advanced)
+
+
+@pytest.mark.parametrize(
+    ("body", "url"),
+    [
         pytest.param(html(f"<h1>Page not found</h1><p>{BRIEF}</p>"), URL, id="error page answered with 200"),
         pytest.param(html(f"<p>{BRIEF}</p>" * 3), "https://example.org/", id="redirected to the front page"),
-        pytest.param(html(f"<p>{BRIEF}</p>", '<link rel=canonical href="/">'), URL, id="canonical is the front page"),
         pytest.param(
             html("".join(f"<p>Headline number {n} of the section</p>" for n in range(9))), URL, id="headlines"
         ),
