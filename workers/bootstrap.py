@@ -130,11 +130,6 @@ class Steps:
         """The one way out."""
         return http_client(self.settings)
 
-    @functools.cached_property
-    def packs(self) -> "WatchedTopics":
-        """The topic packs in force."""
-        return WatchedTopics(self.settings.topics_dir)
-
     # --- the path ------------------------------------------------------------------------------
 
     def poll(self, ids: Iterable[str]) -> list[UUID]:
@@ -176,7 +171,7 @@ class Steps:
 
         claim = self.ledger.claim(ids, State.EXTRACTED)
         given = articles_of(self.engine, claim)
-        classifier = self.packs.classifier()
+        classifier = watched_topics(self.settings.topics_dir).classifier()
 
         def step(_entry: Entry, article: Article) -> Outcome[Classified]:
             flags = classifier.classify(article.title, article.text, article.language)
@@ -287,6 +282,12 @@ class WatchedTopics:
             event("topics_refused", level="error", problems=str(error))
         else:
             event("topics_taken_up", folder=str(self.folder))
+
+
+@functools.cache
+def watched_topics(folder: Path) -> WatchedTopics:
+    """Return the packs of a folder; read once before a worker forks, shared by its children."""
+    return WatchedTopics(folder)
 
 
 def make_classifier(folder: Path) -> "Classifier":

@@ -17,7 +17,7 @@ from workers.store.revision import check_schema
 #: What a service imports before it forks, so that its children share the memory.
 PRELOAD = {
     Service.IO: "workers.tasks,workers.fetch.stage,workers.fetch.http,workers.poll.stage",
-    Service.CPU: "workers.tasks,workers.extract.stage,workers.extract.language,workers.classify.stage",
+    Service.CPU: "workers.tasks,workers.warm",
     Service.RELAY: "workers.tasks,workers.deliver.stage",
 }
 
