@@ -39,11 +39,15 @@ class Connection:
 class HostileServer:
     """Runs `answer` on each request while its `with` block runs; keeps the requests.
 
-    `answer` is the bytes to send, or a function that does as it likes. Each connection is closed after one answer.
+    `answer` is the bytes to send, or a function that does as it likes; `greeting` is said before the request.
+    Each connection is closed after one answer.
     """
 
-    def __init__(self, answer: bytes | Callable[[Connection], None], *, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, answer: bytes | Callable[[Connection], None], *, host: str = "127.0.0.1", greeting: bytes = b""
+    ) -> None:
         self.requests: list[bytes] = []
+        self._greeting = greeting
         self._answer = answer if callable(answer) else lambda connection: connection.send(answer)
         self._listener = socket.create_server(
             (host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=64
@@ -82,6 +86,7 @@ class HostileServer:
 
     def _serve(self, peer: socket.socket) -> None:
         with suppress(OSError), peer:
+            peer.sendall(self._greeting)
             request = b""
             while b"\r\n\r\n" not in request:
                 piece = peer.recv(65_536)

@@ -20,6 +20,7 @@ from workers.operate.programs import Program
 from workers.operate.supervisor import Supervisor
 from workers.store.engine import make_engine
 from workers.store.migrate import migrate
+from workers.telemetry import configure_logging
 
 #: Who runs, in the order in which they are started; the last are stopped first.
 SERVICES = {
@@ -66,6 +67,7 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
 
     Raises ConfigError or StartError before anything is started that an operator could have put right.
     """
+    configure_logging("launch", "warning")
     check_files(settings)
     settings = with_ports(settings)
     data = settings.data_dir.resolve()

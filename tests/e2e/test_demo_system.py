@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import httpx
@@ -103,6 +104,14 @@ def test_a_source_that_is_added_is_polled_without_a_restart(system: RunningSyste
     wait_until(polled, 20, "the new source is polled")
     assert system.status()["discovered"] == SAMPLE_LINKS, "the same links again are nothing new"
     assert system.ask("sources", "remove", "again").returncode == 0
+
+
+def test_an_article_costs_less_than_one_message(system: RunningSystem) -> None:
+    logs = "".join(path.read_text(encoding="utf-8") for path in (system.data / "logs").glob("worker-*.log"))
+    received = Counter(re.findall(r"Task (\w+)\[[\w-]+\] received", logs))
+    steps = ("fetch_entries", "extract_entries", "classify_entries")
+    assert all(received[step] for step in steps)
+    assert sum(received[step] for step in steps) < SAMPLE_LINKS
 
 
 def test_workers_are_named_and_memory_is_bounded(system: RunningSystem) -> None:

@@ -1,19 +1,19 @@
 """`demo`: the whole system on the sample newsroom, seen live."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import httpx
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from config.settings import Settings, changed, load_settings
 from config.sources import SourceSpec
@@ -26,7 +26,7 @@ from workers.launch import System, repository, running
 from workers.operate.newsroom import NewsroomServer, load_newsroom
 from workers.operate.verdict import mistakes, unfinished
 from workers.store.engine import make_engine
-from workers.store.overview import broken_invariants, ledger_rows, overview
+from workers.store.overview import Counts, broken_invariants, ledger_rows, overview
 
 SAMPLES = repository() / "tests" / "samples" / "newsroom"
 #: A file that says: this folder is a demo's, and may be wiped.
@@ -106,17 +106,21 @@ def watch(system: System, server: NewsroomServer, stopped: Event, *, limit_s: fl
     """Show articles as they come out of the change log, until told to stop or (with a limit) until all are there."""
     started = monotonic()
     after = 0
-    with httpx.Client(base_url=system.api_url, trust_env=False, timeout=10) as client, _table() as show:
+    engine = make_engine(database_url(system.settings), role="demo")
+    with httpx.Client(base_url=system.api_url, trust_env=False, timeout=10) as client, Screen() as screen:
         while not stopped.wait(0.3):
             for change in _changes(client, after):
                 after = change["seq"]
-                show(change["article"], _article(client, change["article"]["id"]))
+                screen.show(change["article"], _article(client, change["article"]["id"]))
+            found = overview(engine)
+            screen.stand(found.counts)
             if limit_s is not None:
-                if not _waiting(system, server):
+                waiting = unfinished(server.newsroom, ledger_rows(engine), found.sources)
+                if not waiting and found.last_seq == after and not found.unnumbered:
                     return
                 if monotonic() - started > limit_s:
                     raise DemoFailedError(
-                        f"not done after {limit_s:g} s:\n" + "\n".join([*_waiting(system, server), *system.troubles()])
+                        f"not done after {limit_s:g} s:\n" + "\n".join([*waiting, *system.troubles()])
                     )
     if limit_s is not None:
         raise DemoFailedError("stopped before every sample link had its outcome")
@@ -137,16 +141,6 @@ def judge(system: System, server: NewsroomServer) -> None:
         raise DemoFailedError("\n".join(problems))
 
 
-def _waiting(system: System, server: NewsroomServer) -> list[str]:
-    engine = make_engine(database_url(system.settings), role="demo")
-    try:
-        found = overview(engine)
-        waiting = unfinished(server.newsroom, ledger_rows(engine), found.sources)
-        return [*waiting, "changes without a number"] if not waiting and found.unnumbered else waiting
-    finally:
-        engine.dispose()
-
-
 def _changes(client: httpx.Client, after: int) -> list[dict[str, Any]]:
     response = client.get("/v1/changes", params={"after": after, "limit": 100})
     if response.status_code == 503:  # the store was restarted: the next look will find it
@@ -163,38 +157,69 @@ def _article(client: httpx.Client, article_id: str) -> dict[str, Any]:
     return found
 
 
-@contextmanager
-def _table() -> Iterator[Any]:
-    """Yield a function that shows one article: a live table in a terminal, plain lines elsewhere."""
-    console = Console()
-    if not console.is_terminal:
+class Screen:
+    """What a person sees: a table that grows, and below it where the links are."""
 
-        def line(change: dict[str, Any], article: dict[str, Any]) -> None:
-            flags = "; ".join(f"{flag['topic']} {flag['probability']:.2f}" for flag in _flagged(change)) or "-"
-            print(f"{change['source']['id']}\t{change['language']}\t{change['title']}\t{flags}", flush=True)
+    def __init__(self) -> None:
+        self._console = Console()
+        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
 
-        yield line
-        return
-    table = Table(expand=True, show_lines=True)
-    table.add_column("article", ratio=3)
-    table.add_column("source", ratio=1)
-    table.add_column("", width=2)
-    table.add_column("flags", ratio=2)
-    table.add_column("the sentence that raised it", ratio=5)
-    with Live(table, console=console, vertical_overflow="visible", refresh_per_second=4):
-
-        def row(change: dict[str, Any], article: dict[str, Any]) -> None:
-            flags = _flagged(change)
-            table.add_row(
-                change["title"],
-                change["source"]["name"],
-                change["language"],
-                "\n".join(f"[bold]{flag['topic']}[/] {flag['probability']:.2f}" for flag in flags) or "[dim]no flag[/]",
-                "\n".join(sentence_around(article, flag["evidence"][0]) for flag in flags),
+    def __enter__(self) -> Self:
+        """Begin the table."""
+        if self._console.is_terminal:
+            self._live.start()
+            self._rows(
+                ("[bold]article[/]", "[bold]source[/]", ""),
+                [("[bold]flags[/]", "[bold]the sentence that raised it[/]")],
             )
+        return self
 
-        yield row
+    def __exit__(self, *_: object) -> None:
+        """Leave the table on the screen."""
+        self._live.stop()
+
+    def show(self, change: dict[str, Any], article: dict[str, Any]) -> None:
+        """Add one article: a row in a terminal, a plain line elsewhere."""
+        flags = [flag for flag in change["flags"] if flag["flagged"]]
+        if not self._console.is_terminal:
+            words = "; ".join(f"{flag['topic']} {flag['probability']:.2f}" for flag in flags) or "-"
+            print(f"{change['source']['id']}\t{change['language']}\t{change['title']}\t{words}", flush=True)
+            return
+        self._rows(
+            (escape(change["title"]), f"[dim]{escape(change['source']['name'])}[/]", change["language"]),
+            [(_named(of_it), f"[dim]{escape(sentence)}[/]") for sentence, of_it in _by_sentence(flags, article).items()]
+            or [("[dim]no flag[/]", "")],
+        )
+
+    def stand(self, counts: Counts) -> None:
+        """Say where the links are."""
+        states = counts.by_state
+        self._live.update(
+            Text(
+                f"discovered {counts.discovered} = in flight {counts.in_flight} + classified {states['classified']} + "
+                f"dropped {states['dropped']} + quarantined {states['quarantined']}    Ctrl-C stops everything",
+                style="bold",
+            )
+        )
+
+    def _rows(self, facts: tuple[str, str, str], flags: list[tuple[str, str]]) -> None:
+        """Print one article: fixed shares of the width, so that what is printed one by one stands in columns."""
+        table = Table(box=None, show_header=False, expand=True, padding=(0, 2, 0, 0))
+        for share in (6, 3, None, 5, 12):
+            table.add_column(ratio=share, width=2 if share is None else None)
+        for number, (names, sentence) in enumerate(flags):
+            table.add_row(*(facts if number == 0 else ("", "", "")), names, sentence)
+        table.add_row()
+        self._console.print(table)
 
 
-def _flagged(change: dict[str, Any]) -> list[dict[str, Any]]:
-    return [flag for flag in change["flags"] if flag["flagged"]]
+def _by_sentence(flags: list[dict[str, Any]], article: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Group flags by the sentence of their heaviest evidence."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for flag in flags:
+        found.setdefault(sentence_around(article, flag["evidence"][0]), []).append(flag)
+    return found
+
+
+def _named(flags: list[dict[str, Any]]) -> str:
+    return "\n".join(f"[green]{flag['topic']}[/] {flag['probability']:.2f}" for flag in flags)

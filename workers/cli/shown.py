@@ -1,24 +1,31 @@
 """How things look in a terminal. Pure."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-#: A sentence ends here, in the scripts of our languages.
-ENDS = ".!?\n。！？؟۔"
+#: A sentence ends here, in the scripts of our languages; a full stop only before a space ("3.7 million" goes on).
+ENDS = re.compile(r"[.!?؟۔](?=\s|$)|[。！？\n]")
 LONGEST = 160
 
 
 def sentence_around(article: Mapping[str, Any], span: Mapping[str, Any]) -> str:
-    """Return the sentence of an article (`title`, `text`) around a piece of evidence, at most 160 characters."""
-    text = article[span["field"]]
-    start = max((text.rfind(end, 0, span["start"]) for end in ENDS), default=-1) + 1
-    ends = [found for end in ENDS if (found := text.find(end, span["end"])) != -1]
-    stop = min(ends) + 1 if ends else len(text)
-    if stop - start > LONGEST:  # keep the evidence in sight
-        start = max(start, span["start"] - LONGEST // 2)
-        stop = min(stop, start + LONGEST)
-    return " ".join(str(text[start:stop]).split())
+    """Return the sentence of an article (`title`, `text`) around a piece of evidence, at most 160 characters of it."""
+    text: str = article[span["field"]]
+    before = [match.end() for match in ENDS.finditer(text, 0, span["start"])]
+    after = ENDS.search(text, span["end"])
+    start, stop = (before[-1] if before else 0), (after.end() if after else len(text))
+    if stop - start <= LONGEST:
+        return " ".join(text[start:stop].split())
+    # keep the evidence in sight, and words whole
+    left = max(start, span["start"] - (LONGEST - min(LONGEST, span["end"] - span["start"])) // 2)
+    right = min(stop, left + LONGEST)
+    if left > start and (space := text.find(" ", left, span["start"])) != -1:
+        left = space
+    if right < stop and (space := text.rfind(" ", span["end"], right)) != -1:
+        right = space
+    return ("… " if left > start else "") + " ".join(text[left:right].split()) + (" …" if right < stop else "")
 
 
 def ago(moment: datetime | None, now: datetime) -> str:

@@ -1,80 +1,23 @@
-"""The one guarded way out (edge). httpx with its own network backend.
+"""The one guarded way out (edge): httpx's transport over a backend of our own.
 
 httpx's timeouts are per read and its decoders unbounded (RELIABILITY.md findings 4 and 5), so the bounds are here:
-one deadline over everything, redirects included; caps on raw and on decoded bytes; every hop resolved once, refused
-unless all of its addresses are public, and connected to the address that was checked (TLS still verifies the name).
+one deadline over everything, redirects included; caps on raw and on decoded bytes; every hop checked (`guard.py`).
 """
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 import httpcore
 import httpx
 
 from workers.domain.outcomes import Deferred, Dropped, DropReason, RetryReason
 from workers.domain.ports import FetchFailed, Response
-from workers.fetch.addresses import is_public
 from workers.fetch.coding import OFFERED, CodingError, Decoder
+from workers.fetch.guard import GuardedBackend
 from workers.fetch.manners import content_type, judge
 
 REDIRECTS = {301, 302, 303, 307, 308}
-PORTS = {80, 443}
-#: For one address of a name, so that a dead one (IPv6 without a route) leaves time for the next: a lost SYN is sent
-#: again after 1 s and 3 s.
-CONNECT_S = 5.0
-
-
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to public addresses only, and to the very address that was checked."""
-
-    def __init__(self, allowed: Iterable[str]) -> None:
-        self._allowed = frozenset(pair.lower().replace("[", "").replace("]", "") for pair in allowed)  # host:port
-        self._plain = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Resolve once, check every answer, connect to the first that answers."""
-        guarded = f"{host}:{port}" not in self._allowed
-        if guarded and port not in PORTS:
-            raise FetchFailed(Dropped(DropReason.BLOCKED_ADDRESS, f"port {port}"))
-        addresses = await self._resolve(host, port)
-        for address in addresses:
-            if guarded and not is_public(address):
-                raise FetchFailed(Dropped(DropReason.BLOCKED_ADDRESS, f"{host} is {address}"))
-        patience = CONNECT_S if timeout is None else min(CONNECT_S, timeout)
-        error: Exception = httpcore.ConnectError(f"no address for {host}")
-        for address in addresses:
-            try:
-                return await self._plain.connect_tcp(address, port, patience, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failure:
-                error = failure
-        raise error
-
-    async def _resolve(self, host: str, port: int) -> list[str]:
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host}: {error}") from error
-        return list(dict.fromkeys(str(answer[4][0]) for answer in found))
-
-    async def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        """Refuse: no outside thing is behind a unix socket."""
-        raise FetchFailed(Dropped(DropReason.BLOCKED_ADDRESS, "unix socket"))
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait between httpcore's own connection tries (we ask for none)."""
-        await asyncio.sleep(seconds)
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):

@@ -33,7 +33,7 @@ def list_articles(
         spoken = and_(article.c.entry_id == entry.c.id, article.c.language == language)
         query = query.where(exists().where(spoken))
     if topic is not None:
-        # a join on the whole key of `flag`, so that ix_flag_topic gives the topic's entries in their order
+        # a join on the whole key of `flag`: an index gives the topic's entries newest first, and a page ends there
         mark = and_(flag.c.entry_id == entry.c.id, flag.c.version == change.c.version)
         query = query.join(flag, and_(mark, flag.c.topic == topic, flag.c.flagged))
     return list(connection.execute(query).scalars())

@@ -1,0 +1,297 @@
+"""The HTTP API over the real store, as a consumer meets it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import Engine, text
+
+from tests.making import advance, bring, discover, make_classified, make_flag, run_sql
+from tests.waiting import wait_until
+from workers.deliver.api import make_api
+from workers.domain.outcomes import State
+from workers.store.changes import number
+from workers.store.engine import make_engine
+from workers.store.overview import record_tick
+from workers.store.reading import list_articles
+
+TOPICS = [{"id": "sanctions", "name": "Sanctions"}]
+ROUTES = ["/v1/changes", "/v1/articles", f"/v1/articles/{uuid4()}", "/v1/sources", "/healthz"]
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[httpx.Client]:
+    """Serve the application over real HTTP on a free loopback port."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started, description="the API is up")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def api(engine: Engine) -> Iterator[httpx.Client]:
+    with serving(make_api(engine, lambda: TOPICS, "1.2.3")) as client:
+        yield client
+
+
+@pytest.fixture
+def articles(engine: Engine) -> list[str]:
+    """Five classified articles of two sources, numbered; their ids, oldest first."""
+    ids = discover(engine, 3) + discover(engine, 2, source="khabar", first=3, country="IR")
+    values = [
+        make_classified(0),
+        make_classified(1, make_flag("sanctions"), language="fa"),
+        make_classified(2, make_flag("sanctions", flagged=False)),
+        make_classified(3, make_flag("sanctions")),
+        make_classified(4),
+    ]
+    bring(engine, ids, State.CLASSIFIED, values)
+    with engine.begin() as connection:
+        number(connection)
+    return [str(one) for one in sorted(ids)]
+
+
+def get(api: httpx.Client, path: str, **parameters: Any) -> Any:
+    answer = api.get(path, params=parameters)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+class TestChanges:
+    def test_an_empty_log(self, api: httpx.Client) -> None:
+        assert get(api, "/v1/changes") == {"changes": [], "next_after": 0, "last_seq": 0}
+
+    def test_a_reader_that_goes_by_the_cursor_reads_everything_once(self, api: httpx.Client, articles: list[str]) -> None:
+        after, read = 0, []
+        for _ in range(4):
+            page = get(api, "/v1/changes", after=after, limit=2)
+            read += [one["seq"] for one in page["changes"]]
+            assert page["next_after"] >= after
+            after = page["next_after"]
+        assert read == [1, 2, 3, 4, 5]
+        assert page == {"changes": [], "next_after": 5, "last_seq": 5}
+
+    def test_an_event_is_whole(self, api: httpx.Client, articles: list[str]) -> None:
+        event = get(api, "/v1/changes", limit=1)["changes"][0]
+        assert set(event) == {"seq", "event_id", "type", "time", "article"}
+        assert event["time"].endswith("Z")
+        article = event["article"]
+        assert (article["source"]["id"], article["source"]["state_owned"]) == ("agency", False)
+        assert article["flags"][0]["evidence"] == [{"field": "text", "start": 0, "end": 6, "text": "Border"}]
+        assert article["published"] == "2026-03-01T12:30:00Z"
+
+    def test_a_filtered_reader_gets_to_the_end_too(self, api: httpx.Client, articles: list[str]) -> None:
+        page = get(api, "/v1/changes", topic="sanctions", country="IR")
+        assert (len(page["changes"]), page["next_after"]) == (1, 5)
+        assert get(api, "/v1/changes", topic="nothing") == {"changes": [], "next_after": 5, "last_seq": 5}
+
+    def test_a_rare_topic_costs_a_bounded_look_and_loses_nothing(
+        self, api: httpx.Client, articles: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("workers.deliver.api.LOOK_AHEAD", 2)
+        cursors, read, after = [], [], 0
+        while after < 5:
+            page = get(api, "/v1/changes", after=after, topic="sanctions")
+            read += [one["article"]["title"][-1] for one in page["changes"]]
+            after = page["next_after"]
+            cursors.append(after)
+        assert cursors == [2, 4, 5]
+        assert sorted(read) == ["1", "3"]
+
+    def test_the_cursor_of_another_life_never_goes_back(self, api: httpx.Client, articles: list[str]) -> None:
+        assert get(api, "/v1/changes", after=99) == {"changes": [], "next_after": 99, "last_seq": 5}
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"after": -1}, {"after": "x"}, {"after": 2**63}, {"limit": 0}, {"limit": 501}, {"topic": "a\0b"},
+            {"topic": ""}, {"topic": "x" * 101}, {"source": "'; DROP TABLE"}, {"language": "english"},
+            {"country": "gb"}, {"country": "GBR"},
+        ],
+    )  # fmt: skip
+    def test_bad_parameters_are_refused_and_named(self, api: httpx.Client, parameters: dict[str, Any]) -> None:
+        answer = api.get("/v1/changes", params=parameters)
+        assert answer.status_code == 422
+        assert answer.json()["detail"][0]["loc"] == ["query", next(iter(parameters))]
+
+
+class TestArticles:
+    def test_the_newest_come_first_page_by_page(self, api: httpx.Client, articles: list[str]) -> None:
+        read, parameters = [], {}
+        for _ in range(3):
+            page = get(api, "/v1/articles", limit=2, **parameters)
+            read += [one["id"] for one in page["articles"]]
+            parameters = {"before": page["next_before"]}
+        assert read == articles[::-1]
+        assert page["next_before"] is None
+
+    @pytest.mark.parametrize(
+        ("parameters", "names"),
+        [
+            ({"topic": "sanctions"}, {"1", "3"}),
+            ({"language": "fa"}, {"1"}),
+            ({"source": "khabar"}, {"3", "4"}),
+            ({"source": "khabar", "topic": "sanctions"}, {"3"}),
+            ({"topic": "sanctions", "language": "en"}, {"3"}),
+            ({"topic": "nothing"}, set()),
+        ],
+    )
+    def test_filters(
+        self, api: httpx.Client, articles: list[str], parameters: dict[str, str], names: set[str]
+    ) -> None:
+        assert {one["title"][-1] for one in get(api, "/v1/articles", **parameters)["articles"]} == names
+
+    def test_one_article_with_its_text_in_its_own_letters(self, api: httpx.Client, articles: list[str]) -> None:
+        answer = api.get(f"/v1/articles/{articles[0]}")
+        assert "گفت‌وگو · Überblick · 边境".encode() in answer.content
+        assert answer.json()["text"] == "Border guards met.\nNumber 0."
+        assert "text" not in get(api, "/v1/articles")["articles"][0]
+
+    def test_what_is_not_classified_is_not_there(self, api: httpx.Client, engine: Engine) -> None:
+        (one,) = discover(engine)
+        for state in (State.DISCOVERED, State.FETCHED, State.EXTRACTED):
+            assert get(api, "/v1/articles")["articles"] == []
+            assert api.get(f"/v1/articles/{one}").status_code == 404
+            assert advance(engine, [one], state) == [one]
+        assert [each["id"] for each in get(api, "/v1/articles")["articles"]] == [str(one)]
+
+    def test_an_unknown_id_is_said_so(self, api: httpx.Client) -> None:
+        answer = api.get(f"/v1/articles/{uuid4()}")
+        assert (answer.status_code, answer.json()) == (404, {"detail": "no classified article has this id"})
+
+    @pytest.mark.parametrize("path", ["/v1/articles/7", "/v1/articles?before=x", "/v1/articles?limit=501"])
+    def test_bad_parameters_are_refused(self, api: httpx.Client, path: str) -> None:
+        assert api.get(path).status_code == 422
+
+    def test_a_topic_is_looked_up_by_its_index(self, engine: Engine) -> None:
+        """With 20,000 articles of which 1 % carry the topic, no table is read from end to end."""
+        run_sql(
+            engine,
+            """
+            INSERT INTO source (id, name, url, language, country, owner, state_owned, interval_s)
+                 VALUES ('agency', 'n', 'u', 'en', 'GB', 'o', false, 900);
+            INSERT INTO entry (id, source_id, url, url_key, feed, state)
+                 SELECT uuidv7(), 'agency', 'u', n, '{}', 'classified' FROM generate_series(1, 20000) AS n;
+            INSERT INTO change (event_id, entry_id, version, type, payload)
+                 SELECT uuidv7(), id, 1, 'created', '{}' FROM entry;
+            INSERT INTO flag SELECT id, 1, CASE WHEN url_key::int % 100 = 0 THEN 'rare' ELSE 'common' END,
+                   0.9, true, '[]', '1', '1' FROM entry;
+            """,
+        )
+        run_sql(engine, "ANALYZE")
+        for topic in ("rare", "common"):
+            plans: list[str] = []
+            with engine.connect() as connection:
+                real = connection.execute
+
+                def explained(query: Any, real: Any = real, plans: list[str] = plans) -> Any:
+                    compiled = query.compile(engine, compile_kwargs={"literal_binds": True})
+                    plans.extend(real(text(f"EXPLAIN {compiled}")).scalars())
+                    return real(query)
+
+                connection.execute = explained  # type: ignore[method-assign,assignment]
+                assert len(list_articles(connection, limit=50, topic=topic)) == 50
+            plan = "\n".join(plans)
+            assert "ix_flag_topic" in plan or topic == "common", plan
+            assert "Seq Scan" not in plan, plan
+            assert "Sort" not in plan, plan
+
+
+class TestTheRest:
+    def test_topics_are_those_in_force(self, api: httpx.Client) -> None:
+        assert get(api, "/v1/topics") == {"topics": TOPICS}
+
+    def test_sources_say_how_they_do(self, api: httpx.Client, engine: Engine) -> None:
+        discover(engine, 2)
+        (one,) = get(api, "/v1/sources")["sources"]
+        assert (one["id"], one["watched"], one["last_outcome"], one["outcomes"]) == ("agency", True, "ok", {"ok": 1})
+        assert one["next_poll_at"] is not None
+        assert "lease_token" not in one
+
+    def test_health_is_a_schedule_that_ticks(self, api: httpx.Client, engine: Engine) -> None:
+        answer = api.get("/healthz")
+        assert (answer.status_code, answer.json()["problems"]) == (503, ["the schedule has not ticked yet"])
+        record_tick(engine, "sweep")
+        assert get(api, "/healthz") == {"ok": True, "problems": [], "last_seq": 0}
+        run_sql(engine, "UPDATE tick SET last_at = now() - interval '3 min'")
+        answer = api.get("/healthz")
+        assert answer.status_code == 503
+        assert answer.json()["problems"][0].startswith("the schedule has not ticked since 2")
+
+    def test_metrics_are_there_for_prometheus(self, api: httpx.Client) -> None:
+        assert "wirewatch_outcomes_total" in api.get("/metrics").text
+
+    @pytest.mark.parametrize("path", ROUTES)
+    def test_without_the_store_every_route_says_so(self, path: str) -> None:
+        away = make_engine("postgresql+psycopg://nobody@127.0.0.1:1/nothing", role="test")
+        with serving(make_api(away, lambda: TOPICS, "1")) as api:
+            answer = api.get(path)
+            assert answer.status_code == 503
+            assert answer.json() == {"detail": "the store does not answer; try again"}
+            assert int(answer.headers["retry-after"]) > 0
+            assert api.get("/v1/topics").status_code == 200
+        away.dispose()
+
+    def test_a_statement_that_takes_too_long_is_said_so(self, database_url: str, engine: Engine) -> None:
+        impatient = make_engine(database_url, role="test", statement_timeout_s=1)
+        with engine.begin() as other, serving(make_api(impatient, lambda: TOPICS, "1")) as api:
+            other.exec_driver_sql("LOCK TABLE change IN ACCESS EXCLUSIVE MODE")
+            assert api.get("/v1/changes").status_code == 503
+        impatient.dispose()
+
+    def test_readers_beyond_the_pool_are_asked_to_come_back(self, database_url: str) -> None:
+        small = make_engine(database_url, role="test", pool_size=1)
+        small.pool._timeout = 0.1  # type: ignore[attr-defined]
+        with serving(make_api(small, lambda: TOPICS, "1")) as api:
+            held = [small.connect() for _ in range(3)]
+            assert api.get("/v1/changes").status_code == 503
+            for one in held:
+                one.close()
+            assert api.get("/v1/changes").status_code == 200
+        small.dispose()
+
+    def test_the_contract_describes_every_route(self, api: httpx.Client) -> None:
+        contract = get(api, "/openapi.json")
+        assert contract["openapi"].startswith("3.")
+        assert contract["info"]["version"] == "1.2.3"
+        assert set(contract["paths"]) == {
+            "/v1/changes", "/v1/articles", "/v1/articles/{article_id}", "/v1/topics", "/v1/sources", "/healthz",
+        }  # fmt: skip
+        for path in contract["paths"].values():
+            for operation in path.values():
+                assert operation["summary"]
+                assert operation["description"]
+        _references_resolve(contract, contract)
+
+    @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+    def test_nothing_can_be_written(self, api: httpx.Client, method: str) -> None:
+        for path in (*ROUTES, "/v1/topics"):
+            assert getattr(api, method)(path).status_code == 405
+
+
+def _references_resolve(node: Any, contract: dict[str, Any]) -> None:
+    if isinstance(node, dict):
+        if isinstance(reference := node.get("$ref"), str):
+            target: Any = contract
+            for part in reference.removeprefix("#/").split("/"):
+                target = target[part]
+        for value in node.values():
+            _references_resolve(value, contract)
+    elif isinstance(node, list):
+        for value in node:
+            _references_resolve(value, contract)

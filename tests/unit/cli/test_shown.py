@@ -1,0 +1,60 @@
+"""How things look in a terminal."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from workers.cli.shown import LONGEST, ago, sentence_around
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence", "sentence"),
+    [
+        ("One day. Border patrols met. They left.", "patrols", "Border patrols met."),
+        ("It cost 3.7 million. Police said so.", "cost", "It cost 3.7 million."),
+        ("شهر آرام است. آیا مرزبانان آمدند؟ بله.", "مرزبانان", "آیا مرزبانان آمدند؟"),
+        ("第一句。边防代表会晤。第三句。", "会晤", "边防代表会晤。"),
+        ("A headline\nA paragraph without an end", "paragraph", "A paragraph without an end"),
+        ("evidence", "evidence", "evidence"),
+    ],
+)
+def test_the_sentence_around_a_piece_of_evidence(text: str, evidence: str, sentence: str) -> None:
+    start = text.index(evidence)
+    span = {"field": "text", "start": start, "end": start + len(evidence)}
+    assert sentence_around({"text": text}, span) == sentence
+
+
+def test_a_long_sentence_is_cut_around_the_evidence_at_words() -> None:
+    text = "word " * 100 + "evidence " + "more " * 100
+    start = text.index("evidence")
+    shown = sentence_around({"text": text}, {"field": "text", "start": start, "end": start + 8})
+    assert "evidence" in shown
+    assert len(shown) <= LONGEST + 4
+    assert shown.startswith("… word")
+    assert shown.endswith("more …")
+
+
+def test_an_evidence_longer_than_what_is_shown_does_not_fail() -> None:
+    text = "x" * 500
+    assert sentence_around({"text": text}, {"field": "text", "start": 100, "end": 400})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s ago"),
+        (89, "89 s ago"),
+        (120, "2 min ago"),
+        (7200, "2 h ago"),
+        (200_000, "2 days ago"),
+        (-60, "in 60 s"),
+    ],
+)
+def test_how_long_ago(seconds: int, words: str) -> None:
+    assert ago(NOW - timedelta(seconds=seconds), NOW) == words
+
+
+def test_never() -> None:
+    assert ago(None, NOW) == "never"

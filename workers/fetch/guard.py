@@ -1,0 +1,105 @@
+"""Where connections may go (edge): every name resolved once, refused unless all of its addresses are public, and
+connected to the very address that was checked; TLS still verifies the name (RELIABILITY.md S1).
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+
+from workers.domain.outcomes import Dropped, DropReason
+from workers.domain.ports import FetchFailed
+from workers.fetch.addresses import is_public
+
+PORTS = {80, 443}
+#: For one address of a name, so that a dead one (IPv6 without a route) leaves time for the next: a lost SYN is sent
+#: again after 1 s and 3 s.
+CONNECT_S = 5.0
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to public addresses only, and to the very address that was checked."""
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self._allowed = frozenset(pair.lower().replace("[", "").replace("]", "") for pair in allowed)  # host:port
+        self._plain = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Resolve once, check every answer, connect to the first that answers."""
+        guarded = f"{host}:{port}" not in self._allowed
+        if guarded and port not in PORTS:
+            raise FetchFailed(Dropped(DropReason.BLOCKED_ADDRESS, f"port {port}"))
+        addresses = await self._resolve(host, port)
+        for address in addresses:
+            if guarded and not is_public(address):
+                raise FetchFailed(Dropped(DropReason.BLOCKED_ADDRESS, f"{host} is {address}"))
+        patience = CONNECT_S if timeout is None else min(CONNECT_S, timeout)
+        error: Exception = httpcore.ConnectError(f"no address for {host}")
+        for address in addresses:
+            try:
+                stream = await self._plain.connect_tcp(address, port, patience, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failure:
+                error = failure
+            else:
+                return ClosingStream(stream)
+        raise error
+
+    async def _resolve(self, host: str, port: int) -> list[str]:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"{host}: {error}") from error
+        return list(dict.fromkeys(str(answer[4][0]) for answer in found))
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """Refuse: no outside thing is behind a unix socket."""
+        raise FetchFailed(Dropped(DropReason.BLOCKED_ADDRESS, "unix socket"))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait between httpcore's own connection tries (we ask for none)."""
+        await asyncio.sleep(seconds)
+
+
+class ClosingStream(httpcore.AsyncNetworkStream):
+    """A stream that is closed when its TLS handshake is cancelled; httpcore 1.0.9 leaves that socket open."""
+
+    def __init__(self, plain: httpcore.AsyncNetworkStream) -> None:
+        self._plain = plain
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """Shake hands; an end of any kind closes the socket."""
+        try:
+            return await self._plain.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._plain.aclose()
+            raise
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read from the plain stream."""
+        return await self._plain.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write to the plain stream."""
+        await self._plain.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Close the plain stream."""
+        await self._plain.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Answer what httpcore asks of the socket (whether it is still readable)."""
+        return self._plain.get_extra_info(info)
