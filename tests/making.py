@@ -155,7 +155,10 @@ def bring(engine: Engine, ids: list[UUID], state: State, made: list[Any] | None 
     """Bring discovered entries to `state`; `made` are the values of the last step."""
     steps = [State.DISCOVERED, State.FETCHED, State.EXTRACTED]
     for step in steps[: [*steps, State.CLASSIFIED].index(state)]:
-        assert len(advance(engine, ids, step, made if NEXT[step] is state else None)) == len(ids)
+        values = made if NEXT[step] is state else None
+        if made and step is State.FETCHED and state is State.CLASSIFIED:
+            values = [value.article for value in made]
+        assert len(advance(engine, ids, step, values)) == len(ids)
     return ids
 
 

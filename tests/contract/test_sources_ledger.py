@@ -242,6 +242,9 @@ class TestHostSpacing:
         assert len(found.ready) == 1
         first: UUID = found.ready[0]
         assert row_of(engine, first).not_before <= row_of(engine, first).now
+        order = [row.feed["title"] for row in sorted(self._rows(engine), key=lambda row: row.not_before)]
+        assert order == [f"Title {number}" for number in range(4)], "the newest first, as feeds have them"
+        assert [row.feed["title"] for row in sorted(self._rows(engine), key=lambda row: row.id)] == order[::-1]
         late = [row for row in self._rows(engine) if row.id != first]
         assert all(row.due_at == row.not_before for row in late), "the sweeper hints when the moment has come"
 

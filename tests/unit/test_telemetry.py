@@ -115,6 +115,6 @@ def test_what_is_below_the_level_is_not_written(log: Any) -> None:
 
 
 def test_configuring_twice_does_not_write_twice(log: Any) -> None:
-    configure_logging("test", "info")
-    logging.getLogger("some.library").warning("once")
-    only_line(log())
+    for _ in range(2):
+        configure_logging("test", "info")
+    assert len(logging.getLogger().handlers) == 1

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from redis import RedisError
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -73,9 +74,9 @@ def status_json(found: Overview, depths: dict[str, int]) -> dict[str, Any]:
 
 
 def _print_status(found: Overview, depths: dict[str, int]) -> None:
-    table = Table(
-        "source", "last outcome", "polled", "next", "last new", "error", title="Sources", title_justify="left"
-    )
+    table = Table(title="Sources", title_justify="left", box=box.SIMPLE_HEAD, expand=True)
+    for name in ("source", "last outcome", "polled", "next", "last new", "error"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "error" else None)
     for row in found.sources:
         if row["watched"]:
             table.add_row(
@@ -84,7 +85,7 @@ def _print_status(found: Overview, depths: dict[str, int]) -> None:
                 ago(row["polled_at"], found.now),
                 ago(row["due_at"], found.now),
                 ago(row["found_at"], found.now),
-                escape((row["last_error"] or "").strip().splitlines()[-1][:80] if row["last_error"] else ""),
+                escape((row["last_error"] or "").strip().splitlines()[-1][:200] if row["last_error"] else ""),
             )
     console.print(table)
     console.print("Queues     " + "  ".join(f"{queue} {depth}" for queue, depth in depths.items()))

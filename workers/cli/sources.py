@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -48,7 +49,11 @@ def list_sources(
             told = {name: row[name] for name in ("last_outcome", "last_error", "failures", "due_at")} if row else {}
             print(json.dumps(spec.model_dump() | told, ensure_ascii=False, default=str))
         return
-    table = Table("id", "name", "", "", "owner", "state", "last outcome", "next", "error")
+    table = Table(box=box.SIMPLE_HEAD, expand=True)
+    for name in ("id", "name", "lang", "country", "owner", "state", "last outcome", "next", "error"):
+        table.add_column(
+            name, no_wrap=True, overflow="ellipsis", ratio=1 if name in {"name", "owner", "error"} else None
+        )
     for spec in specs:
         row = rows.get(spec.id)
         table.add_row(

@@ -42,12 +42,13 @@ def run(
 def print_addresses(system: System) -> None:
     """Say where to look."""
     settings = system.settings
-    console.print(f"[bold]API[/]     {system.api_url}/v1/changes?after=0   (OpenAPI: {system.api_url}/openapi.json)")
-    console.print(
-        f"[bold]Flower[/]  {system.flower_url}   user {settings.flower_user}, password "
-        f"{flower_password(settings) if settings.flower_password is None else '(yours)'}"
-    )
-    console.print(f"[bold]Logs[/]    {settings.data_dir / 'logs'}   Ctrl-C stops everything")
+    password = "(yours)" if settings.flower_password else flower_password(settings)
+    for name, words in (
+        ("API", f"{system.api_url}/v1/changes?after=0   OpenAPI: {system.api_url}/openapi.json"),
+        ("Flower", f"{system.flower_url}   user {settings.flower_user}, password {password}"),
+        ("Logs", f"{settings.data_dir / 'logs'}   Ctrl-C stops everything"),
+    ):
+        console.print(f"[bold]{name:<7}[/] {words}", soft_wrap=True)
 
 
 def say(words: str) -> None:

@@ -189,7 +189,9 @@ class SourceLedger:
     def _discover(self, connection: Connection, source_id: str, entries: Sequence[tuple[str, FeedEntry]]) -> Recorded:
         if not entries:
             return Recorded()
+        # feeds begin with the newest: from the last to the first, so that the order of ids is that of time
         by_key = {sha256(storable(url).encode()).hexdigest(): (url, one) for url, one in reversed(entries)}
+        new_ids = {key: uuid_utils.compat.uuid7() for key in by_key}
         new = (
             insert(entry)
             .on_conflict_do_nothing(index_elements=["url_key"])
@@ -197,7 +199,7 @@ class SourceLedger:
         )
         rows = [
             {
-                "id": uuid_utils.compat.uuid7(),
+                "id": new_ids[key],
                 "source_id": source_id,
                 "url": storable(one.url),
                 "url_key": key,
@@ -219,7 +221,7 @@ class SourceLedger:
             return Recorded()
         connection.execute(update(source).where(source.c.id == source_id).values(found_at=func.now()))
         by_host: dict[str, list[UUID]] = {}
-        for key, one_id in made.items():
+        for key, one_id in sorted(made.items(), key=lambda pair: pair[1], reverse=True):  # the newest first
             by_host.setdefault(index_key(urlsplit(by_key[key][0]).hostname or ""), []).append(one_id)
         ready: list[UUID] = []
         for name, waiting in sorted(by_host.items()):

@@ -1,0 +1,274 @@
+"""Fetching on a real PostgreSQL: pages are kept once, and every link ends or waits for a reason."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import zstandard
+from sqlalchemy import Engine, func, select
+
+from tests.hostile import HostileServer, page
+from tests.waiting import wait_until
+from workers.domain.outcomes import Deferred, Dropped, DropReason, FeedOutcome, RetryReason, State
+from workers.domain.ports import FetchFailed, Response
+from workers.domain.values import FeedEntry, Source
+from workers.fetch.http import HttpClient
+from workers.fetch.stage import fetch_entries
+from workers.operate.newsroom import ExpectedDrop, NewsroomServer, decoded_path, load_newsroom
+from workers.poll.cadence import Bounds
+from workers.poll.stage import poll_sources
+from workers.store.ledger import Ledger, Settled
+from workers.store.pages import pages_of
+from workers.store.schema import entry
+from workers.store.schema import page as stored
+from workers.store.sources import PollResult, SourceLedger
+
+NEWSROOM = load_newsroom(Path(__file__).parents[1] / "samples" / "newsroom")
+#: What fetching finds; the others are found by extraction.
+BY_FETCHING = {DropReason.GONE, DropReason.REDIRECT_LOOP, DropReason.TOO_LARGE, DropReason.NOT_HTML}
+OUTLET = Source(
+    id="one", name="one", url="https://example.org/feed", language="en", country="IE", owner="-", state_owned=False
+)
+
+Answer = Callable[[str], Awaitable[Response]]
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def client(*allowed: str) -> HttpClient:
+    return HttpClient(
+        user_agent="test", deadline_s=5, max_bytes=1_000_000, max_redirects=5, allowed=allowed, clock=clock
+    )
+
+
+def sources_of(engine: Engine) -> SourceLedger:
+    return SourceLedger(engine, lease_s=90, hint_lag_s=30, host_delay_s=0)
+
+
+@pytest.fixture
+def ledger(engine: Engine) -> Ledger:
+    return Ledger(engine, lease_s=90, hint_lag_s=30)
+
+
+def discovered(engine: Engine, *urls: str) -> list[UUID]:
+    """Put entries into the ledger; return their ids in the order of `urls`."""
+    sources = sources_of(engine)
+    sources.sync([OUTLET], interval_s=900)
+    (due,) = sources.claim([OUTLET.id])
+    found = tuple((url, FeedEntry(key=url, url=url)) for url in urls)
+    sources.record(due, PollResult(outcome=FeedOutcome.OK, next_poll_s=900, interval_s=900, entries=found))
+    with engine.connect() as connection:
+        ids = {row.url: row.id for row in connection.execute(select(entry.c.url, entry.c.id))}
+    return [ids[url] for url in urls]
+
+
+def fetched(ledger: Ledger, ids: list[UUID], answer: Answer) -> Settled[Any]:
+    async def get(url: str, **_: Any) -> Response:
+        return await answer(url)
+
+    return asyncio.run(fetch_entries(ids, ledger=ledger, get=get))
+
+
+def response(url: str, body: bytes = b"<p>Text</p>", status: int = 200, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(url=url, status=status, headers=named, body=body, fetched_at=clock())
+
+
+def row_of(engine: Engine, one: UUID) -> Any:
+    """Return an entry's row, with `wait_s`: the seconds until it may be tried again."""
+    wait_s = func.extract("epoch", entry.c.not_before - func.now()).label("wait_s")
+    with engine.connect() as connection:
+        return connection.execute(select(*entry.c, wait_s).where(entry.c.id == one)).one()
+
+
+def test_every_link_of_the_newsroom_becomes_a_page_or_is_dropped_for_its_reason(engine: Engine, ledger: Ledger) -> None:
+    sources = sources_of(engine)
+
+    async def run(server: NewsroomServer) -> Settled[Any]:
+        sources.sync(server.sources(), interval_s=900)
+        get = client(server.base_url.removeprefix("http://"))
+        ids = [one.id for one in server.sources()]
+        try:
+            polled = await poll_sources(ids, sources=sources, get=get, bounds=Bounds(300, 86_400), clock=clock)
+            return await fetch_entries(polled.ready, ledger=ledger, get=get)
+        finally:
+            await get.close()
+
+    with NewsroomServer(NEWSROOM) as server:
+        settled = asyncio.run(run(server))
+    with engine.connect() as connection:
+        rows = {decoded_path(row.url): row for row in connection.execute(select(entry))}
+    for path, expected in NEWSROOM.expectations.items():
+        row = rows[path]
+        if isinstance(expected, ExpectedDrop) and expected.reason in BY_FETCHING:
+            assert (row.state, row.reason, row.page_sha) == (State.DROPPED, expected.reason, None), path
+        else:
+            assert (row.state, row.reason) == (State.FETCHED, None), path
+            assert row.page_sha is not None
+    assert len(settled.advanced) == settled.counts["fetched"]
+    assert sum(settled.counts.values()) == len(rows)
+
+
+def test_a_page_is_kept_packed_and_once_however_many_links_lead_to_it(engine: Engine, ledger: Ledger) -> None:
+    body = b"<html>" + b"<p>The commission met at the border.</p>" * 500
+    with HostileServer(page(body, content_type="text/html; charset=utf-8")) as server:
+        ids = discovered(engine, f"{server.url}/a", f"{server.url}/b")
+
+        async def run() -> Settled[Any]:
+            get = client(server.pair)
+            try:
+                return await fetch_entries(ids, ledger=ledger, get=get)
+            finally:
+                await get.close()
+
+        assert set(asyncio.run(run()).advanced) == set(ids)
+    with engine.connect() as connection:
+        ((sha, packed, size),) = connection.execute(select(stored.c.sha, stored.c.body, stored.c.size)).all()
+    assert (sha, size) == (sha256(body).hexdigest(), len(body))
+    assert len(packed) < size / 10
+    assert zstandard.ZstdDecompressor().decompress(packed) == body
+    assert {row_of(engine, one).page_sha for one in ids} == {sha}
+
+    one, kept = pages_of(engine, ledger.claim(ids[:1], State.FETCHED))[0]
+    assert kept is not None
+    assert (kept.url, kept.body, kept.content_type, kept.charset) == (one.url, body, "text/html", "utf-8")
+    assert kept.fetched_at <= clock()
+
+
+def test_a_link_that_leads_nowhere_is_dropped_with_its_reason(engine: Engine, ledger: Ledger) -> None:
+    (one,) = discovered(engine, "https://example.org/a")
+
+    async def answer(_url: str) -> Response:
+        raise FetchFailed(Dropped(DropReason.BLOCKED_ADDRESS, "it is 10.0.0.1"))
+
+    assert fetched(ledger, [one], answer).advanced == []
+    row = row_of(engine, one)
+    assert (row.state, row.reason, row.detail) == (State.DROPPED, "blocked_address", "it is 10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "reason", "least_s", "most_s"),
+    [
+        ("500 Oops", (), "server_error", 90, 150),
+        ("429 Slow down", ("Retry-After: 7200",), "rate_limited", 7_190, 7_210),
+        ("503 Away", ("Retry-After: 1",), "rate_limited", 90, 150),
+        ("200 OK", ("Content-Encoding: br",), "broken_body", 90, 150),
+    ],
+)
+def test_a_page_that_may_come_later_waits_in_the_store(
+    engine: Engine, ledger: Ledger, status: str, headers: tuple[str, ...], reason: str, least_s: int, most_s: int
+) -> None:
+    with HostileServer(page(b"no", *headers, status=status)) as server:
+        (one,) = discovered(engine, f"{server.url}/a")
+
+        async def run() -> Settled[Any]:
+            get = client(server.pair)
+            try:
+                return await fetch_entries([one], ledger=ledger, get=get)
+            finally:
+                await get.close()
+
+        assert asyncio.run(run()).counts == {f"deferred:{reason}": 1}
+    row = row_of(engine, one)
+    assert (row.state, row.reason, row.attempt, row.lease_token) == (State.DISCOVERED, reason, 1, None)
+    assert least_s <= row.wait_s <= most_s
+    assert row.due_at == row.not_before
+    assert not ledger.claim([one], State.DISCOVERED)
+
+
+def test_an_answer_of_304_to_no_condition_is_no_page(engine: Engine, ledger: Ledger) -> None:
+    (one,) = discovered(engine, "https://example.org/a")
+
+    async def answer(url: str) -> Response:
+        return response(url, b"", 304)
+
+    assert fetched(ledger, [one], answer).counts == {"deferred:server_error": 1}
+
+
+def test_what_nobody_expected_is_kept_with_its_traceback_and_spares_its_batch_mates(
+    engine: Engine, ledger: Ledger
+) -> None:
+    bad, good = discovered(engine, "https://example.org/bad", "https://example.org/good")
+
+    async def answer(url: str) -> Response:
+        if url.endswith("bad"):
+            raise ZeroDivisionError("the surprise")
+        return response(url)
+
+    assert fetched(ledger, [bad, good], answer).advanced == [good]
+    row = row_of(engine, bad)
+    assert (row.state, row.reason) == (State.DISCOVERED, "bug")
+    assert "ZeroDivisionError: the surprise" in row.detail
+    assert "Traceback" in row.detail
+    assert row.wait_s > 0
+
+
+def test_a_slow_page_does_not_hold_up_its_batch_mates(engine: Engine, ledger: Ledger) -> None:
+    slow, quick = discovered(engine, "https://example.org/slow", "https://example.org/quick")
+
+    def quick_is_settled() -> bool:
+        return bool(row_of(engine, quick).state == State.FETCHED)
+
+    async def answer(url: str) -> Response:
+        if url.endswith("slow"):  # comes only after the other is committed
+            await asyncio.to_thread(wait_until, quick_is_settled, 10, "the quick page is settled")
+        return response(url)
+
+    assert fetched(ledger, [slow, quick], answer).advanced == [quick, slow]
+
+
+def test_nothing_goes_on_in_the_background_when_the_store_fails(
+    engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = discovered(engine, "https://example.org/slow", "https://example.org/quick")
+    ended: list[str] = []
+
+    def settle(*_: object, **__: object) -> None:
+        raise ConnectionError("the store is away")
+
+    async def get(url: str, **_: Any) -> Response:
+        if url.endswith("slow"):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(url)
+        return response(url)
+
+    async def scenario() -> set[Any]:
+        with pytest.raises(ConnectionError, match="away"):
+            await fetch_entries(ids, ledger=ledger, get=get)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    monkeypatch.setattr(ledger, "settle", settle)
+    assert asyncio.run(scenario()) == set()
+    assert ended == ["https://example.org/slow"]
+
+
+def test_an_entry_is_fetched_once_however_often_it_is_hinted(engine: Engine, ledger: Ledger) -> None:
+    (one,) = discovered(engine, "https://example.org/a")
+    asked: list[str] = []
+
+    async def answer(url: str) -> Response:
+        asked.append(url)
+        return response(url)
+
+    assert fetched(ledger, [one, one], answer).advanced == [one]
+    assert fetched(ledger, [one], answer).advanced == []
+    assert asked == ["https://example.org/a"]
+
+
+def test_a_server_that_asks_for_years_of_silence_is_asked_again_after_a_day(engine: Engine, ledger: Ledger) -> None:
+    (one,) = discovered(engine, "https://example.org/a")
+
+    async def answer(_url: str) -> Response:
+        raise FetchFailed(Deferred(RetryReason.RATE_LIMITED, "HTTP 429", clock() + timedelta(days=999)))
+
+    fetched(ledger, [one], answer)
+    assert row_of(engine, one).wait_s == pytest.approx(86_400, abs=60)
