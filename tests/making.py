@@ -84,9 +84,7 @@ def make_flag(topic: str = "border-cooperation", **facts: Any) -> Flag:
     return Flag(**given | facts)
 
 
-def make_classified(
-    name: str | int = 0, *flags: Flag, fingerprint: str | None = None, **facts: Any
-) -> Classified:
+def make_classified(name: str | int = 0, *flags: Flag, fingerprint: str | None = None, **facts: Any) -> Classified:
     """Return what the last step hands over; each name is a story of its own unless a fingerprint is given."""
     return Classified(
         make_article(name, **facts),
@@ -183,7 +181,9 @@ def run_sql(engine: Engine, statement: str, **values: Any) -> None:
 
 def expire_leases(engine: Engine) -> None:
     """Let every lease run out, as if its holder had died long ago."""
-    run_sql(engine, "UPDATE entry SET lease_until = now() - interval '1 s', due_at = now() WHERE lease_token IS NOT NULL")
+    run_sql(
+        engine, "UPDATE entry SET lease_until = now() - interval '1 s', due_at = now() WHERE lease_token IS NOT NULL"
+    )
 
 
 def let_wait_pass(engine: Engine) -> None:

@@ -21,7 +21,7 @@ class Step(Task):  # type: ignore[misc]
     """Every task of ours."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task; a MemoryError must not get past here: Celery kills the worker over it, again and again [E14]."""
+        """Run the task; a MemoryError must not get past here: Celery kills the worker over it, in a loop [E14]."""
         try:
             return super().__call__(*args, **kwargs)
         except MemoryError as error:

@@ -432,7 +432,9 @@ class TestEndings:
         assert (row_of(engine, one).state, row_of(engine, one).reason) == ("dropped", reason)
 
     @pytest.mark.parametrize("reason", list(QuarantineReason))
-    def test_every_quarantine_reason_is_reached_within_its_tries(self, engine: Engine, reason: QuarantineReason) -> None:
+    def test_every_quarantine_reason_is_reached_within_its_tries(
+        self, engine: Engine, reason: QuarantineReason
+    ) -> None:
         (one,) = discover(engine)
         for _ in range(MAX_TRIES[reason]):
             settle_one(engine, one, Failed(reason))

@@ -14,10 +14,10 @@ from tests.making import (
     discover,
     expire_leases,
     let_wait_pass,
-    make_ledger,
-    make_page,
     make_article,
     make_classified,
+    make_ledger,
+    make_page,
 )
 from workers.domain.outcomes import (
     Advanced,
@@ -118,9 +118,7 @@ class History:
         raise AssertionError("an entry was discovered twice")
 
 
-@settings(
-    max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(events, min_size=5, max_size=25))
 def test_every_history_keeps_the_promises_at_every_moment(engine: Engine, history: list[tuple[Any, ...]]) -> None:
     with engine.begin() as connection:

@@ -115,7 +115,7 @@ def test_a_service_without_its_servers_says_how_to_start(tmp_path: Path) -> None
 
 
 def test_looking_at_a_system_that_does_not_run(tmp_path: Path) -> None:
-    for words in (("status",), ("tail", "--no-follow")):
+    for words in (("status",), ("tail", "--no-follow"), ("memory",)):
         assert "start it with `wirewatch run`" in refused(tmp_path, *words)
     checked = wirewatch("doctor", data_dir=tmp_path / "data")
     assert checked.returncode == 1

@@ -114,6 +114,12 @@ def test_an_article_costs_less_than_one_message(system: RunningSystem) -> None:
     assert sum(received[step] for step in steps) < SAMPLE_LINKS
 
 
+def test_memory_is_shown_by_process(system: RunningSystem) -> None:
+    shown = system.ask("memory")
+    assert shown.returncode == 0, shown.stderr
+    assert all(name in shown.stdout for name in ("celery beat", "redis-server", "postgres", "all"))
+
+
 def test_workers_are_named_and_memory_is_bounded(system: RunningSystem) -> None:
     assert system.process is not None
     found = measure(system.process.pid)

@@ -76,7 +76,9 @@ class TestChanges:
     def test_an_empty_log(self, api: httpx.Client) -> None:
         assert get(api, "/v1/changes") == {"changes": [], "next_after": 0, "last_seq": 0}
 
-    def test_a_reader_that_goes_by_the_cursor_reads_everything_once(self, api: httpx.Client, articles: list[str]) -> None:
+    def test_a_reader_that_goes_by_the_cursor_reads_everything_once(
+        self, api: httpx.Client, articles: list[str]
+    ) -> None:
         after, read = 0, []
         for _ in range(4):
             page = get(api, "/v1/changes", after=after, limit=2)
@@ -151,9 +153,7 @@ class TestArticles:
             ({"topic": "nothing"}, set()),
         ],
     )
-    def test_filters(
-        self, api: httpx.Client, articles: list[str], parameters: dict[str, str], names: set[str]
-    ) -> None:
+    def test_filters(self, api: httpx.Client, articles: list[str], parameters: dict[str, str], names: set[str]) -> None:
         assert {one["title"][-1] for one in get(api, "/v1/articles", **parameters)["articles"]} == names
 
     def test_one_article_with_its_text_in_its_own_letters(self, api: httpx.Client, articles: list[str]) -> None:

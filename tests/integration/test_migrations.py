@@ -9,7 +9,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 
-from tests.conftest import Servers
 from tests.making import count_of, discover, run_sql
 from workers.domain.errors import StartError
 from workers.store.engine import make_engine
@@ -18,12 +17,12 @@ from workers.store.schema import metadata
 
 
 @pytest.fixture
-def empty_url(servers: Servers, database_url: str) -> Iterator[str]:
+def empty_url(database_url: str) -> str:
     """Address of a database without tables."""
     with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
-    yield database_url
+    return database_url
 
 
 @pytest.fixture

@@ -195,7 +195,8 @@ class Classifier:
             topic=topic.id,
             probability=round(value, 4),
             flagged=value >= topic.threshold,
-            evidence=tuple(_evidence(spans[n], texts[spans[n].field]) for n in order[:MAX_EVIDENCE]),
+            # a rule may find what a term has found: one span is told once
+            evidence=tuple(dict.fromkeys(_evidence(spans[n], texts[spans[n].field]) for n in order))[:MAX_EVIDENCE],
             pack_version=topic.version,
         )
 

@@ -1,4 +1,4 @@
-"""Looking at a running system: `status`, `tail`, `doctor`. They read; they change nothing."""
+"""Looking at a running system: `status`, `tail`, `doctor`, `memory`. They read; they change nothing."""
 
 import json
 import shutil
@@ -20,6 +20,8 @@ from workers.cli.shown import ago
 from workers.deliver.event import event_of
 from workers.domain.errors import ConfigError, StartError, WirewatchError
 from workers.launch import check_files
+from workers.operate.lock import holder
+from workers.operate.memory import measure
 from workers.pipeline import QUEUES
 from workers.store.changes import changes_after, last_seq
 from workers.store.migrate import check_known, current_revision, newest_revision
@@ -30,7 +32,7 @@ console = Console(highlight=False)
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (status, tail, doctor):
+    for command in (status, tail, doctor, memory):
         app.command(rich_help_panel="Looking")(command)
 
 
@@ -142,6 +144,31 @@ def _line(event: dict[str, Any]) -> str:
     flags = " ".join(f"{flag['topic']}:{flag['probability']:.2f}" for flag in article["flags"] if flag["flagged"])
     when = (article["published"] or event["time"])[:16].replace("T", " ")
     return f"{event['seq']}  {when}  {article['source']['id']:<20} {article['language']}  {article['title']}  [{flags}]"
+
+
+def memory() -> None:
+    """Show the memory of a running system, process by process."""
+    folder = load_settings().data_dir
+    pid = holder(folder)
+    found = measure(pid) if pid else []
+    if not found:
+        raise StartError(f"no system runs on {folder}: start it with `wirewatch run`")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("process")
+    for name in ("pid", "resident MB", "its share MB"):
+        table.add_column(name, justify="right")
+    for one in found:
+        table.add_row(one.name, str(one.pid), _megabytes(one.rss_bytes), _megabytes(one.pss_bytes))
+    shares = [one.pss_bytes for one in found if one.pss_bytes is not None]
+    total = _megabytes(sum(shares)) if len(shares) == len(found) else "-"
+    table.add_section()
+    table.add_row("all", "", _megabytes(sum(one.rss_bytes for one in found)), total)
+    console.print(table)
+    console.print("A page that several processes share counts in full for each as resident, and once in the shares.")
+
+
+def _megabytes(size: int | None) -> str:
+    return "-" if size is None else f"{size / 1e6:.1f}"
 
 
 def doctor() -> None:

@@ -19,7 +19,6 @@ from config.settings import Settings, load_settings
 from config.sources import SourceSpec, load_sources
 from config.sources_edit import add_sources, remove_source
 from workers.bootstrap import Steps, http_client, located
-from workers.cli.shown import ago
 from workers.domain.errors import ConfigError, Problem, WirewatchError
 from workers.domain.outcomes import FeedOutcome
 from workers.poll.stage import Answer, ask
@@ -49,24 +48,14 @@ def list_sources(
             told = {name: row[name] for name in ("last_outcome", "last_error", "failures", "due_at")} if row else {}
             print(json.dumps(spec.model_dump() | told, ensure_ascii=False, default=str))
         return
-    table = Table(box=box.SIMPLE_HEAD, expand=True)
-    for name in ("id", "name", "lang", "country", "owner", "state", "last outcome", "next", "error"):
-        table.add_column(
-            name, no_wrap=True, overflow="ellipsis", ratio=1 if name in {"name", "owner", "error"} else None
-        )
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("id", "name", "lang", "country", "owner", "state", "last outcome"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
     for spec in specs:
         row = rows.get(spec.id)
-        table.add_row(
-            spec.id,
-            escape(spec.name),
-            spec.language,
-            spec.country,
-            escape(spec.owner),
-            "state" if spec.state_owned else "",
-            "off" if not spec.enabled else (row["last_outcome"] or "-") if row else "-",
-            ago(row["due_at"], found.now) if row and found else "",
-            escape(row["last_error"].strip().splitlines()[-1][:60]) if row and row["last_error"] else "",
-        )
+        outcome = "off" if not spec.enabled else (row["last_outcome"] or "-") if row else "-"
+        facts = (spec.id, escape(spec.name), spec.language, spec.country, escape(spec.owner))
+        table.add_row(*facts, "state" if spec.state_owned else "", outcome)
     console.print(table)
     console.print(f"{len(specs)} sources in {settings.sources_file}")
 

@@ -125,6 +125,8 @@ def classifying(settings: Settings, *, every: bool) -> Callable[[dict[str, Any]]
     classifier = make_classifier(settings.topics_dir)
 
     def classify(line: dict[str, Any]) -> dict[str, Any]:
+        if "title" not in line and "text" not in line:
+            raise ValueError("'title' and 'text' are both missing")
         title, text = _string(line, "title", ""), _string(line, "text", "")
         language, _ = detect(f"{title}\n{text}")
         found = classifier.classify(title, text, language)

@@ -48,3 +48,15 @@ def release(data: Path, lock: IO[str]) -> None:
 def lock_path(data: Path) -> Path:
     """Return the name of the lock file."""
     return data / "lock"
+
+
+def holder(data: Path) -> int | None:
+    """Return the process id of the system that runs on the folder, None when none does."""
+    try:
+        with lock_path(data).open("r+", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return None  # nobody holds it: what a crash left behind
+    except BlockingIOError:
+        return int(lock_path(data).read_text(encoding="utf-8").strip() or 0) or None
+    except FileNotFoundError:
+        return None
