@@ -227,6 +227,15 @@ def test_a_body_without_an_end_is_too_large(extra: bytes) -> None:
     assert answered(answer, deadline_s=5) == Dropped(DropReason.TOO_LARGE, f"over {CAP} bytes")
 
 
+@pytest.mark.parametrize("start", [gzip.compress(b"")[:10], gzip.compress(TEXT)], ids=["empty blocks", "after the end"])
+def test_a_coded_body_that_never_decodes_to_more_is_too_large_on_the_wire(start: bytes) -> None:
+    def answer(connection: Connection) -> None:
+        connection.send(OK + b"Content-Encoding: gzip\r\n\r\n" + start)
+        connection.dribble(ENDLESS(b"\0\0\0\xff\xff" * 1_000), every_s=0)
+
+    assert answered(answer, deadline_s=5) == Dropped(DropReason.TOO_LARGE, f"over {CAP} bytes")
+
+
 def test_a_body_of_just_the_cap_is_taken_and_one_byte_more_is_not() -> None:
     assert len(answered(page(b"x" * CAP)).body) == CAP
     assert answered(page(b"x" * (CAP + 1))) == Dropped(DropReason.TOO_LARGE, f"over {CAP} bytes")

@@ -113,15 +113,19 @@ class HttpClient:
             decoder = Decoder(headers.get("content-encoding", "").strip().lower())
             async for chunk in response.aiter_raw():
                 raw += len(chunk)
+                self._bound(raw)
                 for piece in decoder.pieces(chunk):
                     size += len(piece)
+                    self._bound(size)
                     pieces.append(piece)
-                    if max(raw, size) > self._max_bytes:
-                        raise FetchFailed(Dropped(DropReason.TOO_LARGE, f"over {self._max_bytes} bytes"))
             decoder.finish()
         except CodingError as error:
             raise FetchFailed(Deferred(RetryReason.BROKEN_BODY, str(error))) from error
         return b"".join(pieces)
+
+    def _bound(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise FetchFailed(Dropped(DropReason.TOO_LARGE, f"over {self._max_bytes} bytes"))
 
 
 def _checked(url: str) -> httpx.URL:

@@ -102,6 +102,7 @@ def test_a_link_that_cannot_be_fetched_is_refused(link: str) -> None:
         ("https://bücher.example/a", "https://xn--bcher-kva.example/a"),
         ("https://BÜCHER.example/a", "https://bücher.example/a"),
         ("https://example。org/a", "https://example.org/a"),
+        ("https://example.org。/a", "https://example.org/a"),
         ("https://[2600:0::1]/a", "https://[2600:0::1]:443/a"),
     ],
 )
@@ -151,7 +152,6 @@ def test_the_canonical_form_is_total_and_idempotent_and_keeps_the_host(start: st
         return
     canonical = canonical_url(url)
     assert canonical_url(canonical) == canonical
-    assert absolute_link(FEED, canonical) == canonical or len(canonical) > MAX_URL
     canonical.encode()
     host = urlsplit(url).hostname or ""
     assert urlsplit(canonical).hostname in {host.rstrip(DOTS).lower(), as_dns_knows(host.rstrip(DOTS))}

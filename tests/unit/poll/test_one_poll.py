@@ -1,6 +1,7 @@
 """One poll: what is asked, what an answer means, and what is written of it."""
 
 import asyncio
+import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -33,8 +34,9 @@ def due(name: str = "one", **changes: Any) -> SourceDue:
         owner="nobody",
         state_owned=False,
     )
-    unknown = {"etag": None, "last_modified": None, "body_sha": None}
-    return SourceDue(**({"source": source, "token": uuid4(), "interval_s": 900, "failures": 0} | unknown | changes))
+    usual: dict[str, Any] = {"source": source, "token": uuid4(), "interval_s": 900, "failures": 0}
+    usual |= {"etag": None, "last_modified": None, "body_sha": None}
+    return SourceDue(**(usual | changes))
 
 
 def response(body: bytes = FEED, status: int = 200, **headers: str) -> Response:
@@ -89,6 +91,24 @@ def test_the_same_body_is_not_read_twice() -> None:
     assert (answer.outcome, answer.feed) == (FeedOutcome.NOT_MODIFIED, None)
 
 
+def test_a_feed_that_takes_long_to_read_does_not_stop_the_clock_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    others_went_on = threading.Event()
+
+    def slow(*_: object, **__: object) -> ParsedFeed:
+        assert others_went_on.wait(5)
+        return ParsedFeed(FeedOutcome.OK, (ENTRY,))
+
+    async def scenario() -> Answer:
+        reading = asyncio.create_task(ask(due(), Answers(response())))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        others_went_on.set()
+        return await reading
+
+    monkeypatch.setattr("workers.poll.stage.parse_feed", slow)
+    assert asyncio.run(scenario()).outcome is FeedOutcome.OK
+
+
 HOW_A_FETCH_ENDS = [
     *(Deferred(reason, "why", NOW) for reason in RetryReason),
     *(
@@ -109,7 +129,7 @@ HOW_A_FETCH_ENDS = [
 @pytest.mark.parametrize("ending", HOW_A_FETCH_ENDS, ids=lambda ending: ending.reason)
 def test_every_end_of_a_fetch_is_an_outcome_of_the_source(ending: Dropped | Deferred) -> None:
     answer, _ = asked(due(), FetchFailed(ending))
-    assert answer.outcome == ending.reason
+    assert answer.outcome.value == ending.reason.value
     assert (answer.detail, answer.until) == ("why", NOW if isinstance(ending, Deferred) else None)
 
 
@@ -125,7 +145,7 @@ def decided(answer: Answer, **changes: Any) -> PollResult:
 
 
 def test_a_feed_with_entries_is_written_with_their_identity_and_its_validators() -> None:
-    headers = {"etag": '"x"', "last_modified": "Sun, 01 Mar 2026 11:00:00 GMT"}
+    headers: dict[str, Any] = {"etag": '"x"', "last_modified": "Sun, 01 Mar 2026 11:00:00 GMT"}
     answer = Answer(FeedOutcome.OK, response=response(**headers), feed=ParsedFeed(FeedOutcome.OK, (ENTRY,)))
     result = decided(answer)
     assert result.entries == (("https://example.org/a", ENTRY),)
