@@ -4,11 +4,11 @@ import asyncio
 import functools
 import hashlib
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 from config.settings import Settings, changed, load_settings
@@ -16,7 +16,7 @@ from workers.domain.errors import ConfigError, StartError
 from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State
 from workers.domain.values import Article, Entry, Page
 from workers.pipeline import Stage
-from workers.telemetry import OUTCOMES, POLLS, event
+from workers.telemetry import event
 
 # Below, imports stand where they are needed: each service loads its own rooms and no others, which is half of the
 # memory of the whole system.
@@ -139,8 +139,6 @@ class Steps:
 
         bounds = Bounds(self.settings.poll_min_s, self.settings.poll_max_s)
         polled = self._await(poll_sources(ids, sources=self.sources, get=self.http, bounds=bounds, clock=utc_now))
-        for outcome, count in polled.counts.items():
-            POLLS.labels(outcome).inc(count)
         event("step_done", stage="poll", new=polled.new, outcomes=dict(polled.counts))
         return polled.ready
 
@@ -171,7 +169,7 @@ class Steps:
 
         claim = self.ledger.claim(ids, State.EXTRACTED)
         given = articles_of(self.engine, claim)
-        classifier = watched_topics(self.settings.topics_dir).classifier()
+        classifier = watched_classifier(self.settings.topics_dir).current()
 
         def step(_entry: Entry, article: Article) -> Outcome[Classified]:
             flags = classifier.classify(article.title, article.text, article.language)
@@ -245,8 +243,6 @@ class Steps:
         return self.loop.run(work)
 
     def _done(self, stage: str, settled: "Settled[Any]") -> list[UUID]:
-        for outcome, count in settled.counts.items():
-            OUTCOMES.labels(stage, outcome).inc(count)
         if settled.counts:
             event(
                 "step_done", stage=stage, outcomes=dict(settled.counts), entries=[str(one) for one in settled.advanced]
@@ -254,40 +250,48 @@ class Steps:
         return settled.advanced
 
 
-class WatchedTopics:
-    """The packs of a folder, read again when a file changes: a saved pack is live within 10 s, without a restart."""
+class WatchedTopics(Generic[T]):
+    """What is made of a folder's packs, made again when a file changes: a saved pack is live within 10 s.
+
+    A pack with an error is refused and logged; what was made of the old ones stays in force.
+    """
 
     CHECK_EVERY_S = 5.0
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, make: "Callable[[tuple[TopicPack, ...]], T]") -> None:
         self.folder = folder
+        self._make = make
         self._mark = folder_mark(folder)
-        self._classifier = make_classifier(folder)
+        self._made = self._load()
         self._checked = time.monotonic()
 
-    def classifier(self) -> "Classifier":
-        """Return the classifier in force."""
+    def current(self) -> T:
+        """Return what is in force."""
         if time.monotonic() - self._checked > self.CHECK_EVERY_S:
             self._checked = time.monotonic()
             mark = folder_mark(self.folder)
             if mark != self._mark:
                 self._mark = mark
-                self._reload()
-        return self._classifier
+                try:
+                    self._made = self._load()
+                except ConfigError as error:
+                    event("topics_refused", level="error", problems=str(error))
+                else:
+                    event("topics_taken_up", folder=str(self.folder))
+        return self._made
 
-    def _reload(self) -> None:
-        try:
-            self._classifier = make_classifier(self.folder)
-        except ConfigError as error:
-            event("topics_refused", level="error", problems=str(error))
-        else:
-            event("topics_taken_up", folder=str(self.folder))
+    def _load(self) -> T:
+        from config.topics import load_topics
+
+        return self._make(load_topics(self.folder))
 
 
 @functools.cache
-def watched_topics(folder: Path) -> WatchedTopics:
-    """Return the packs of a folder; read once before a worker forks, shared by its children."""
-    return WatchedTopics(folder)
+def watched_classifier(folder: Path) -> "WatchedTopics[Classifier]":
+    """Return the classifier of a folder's packs; read once before a worker forks, shared by its children."""
+    from workers.classify.stage import Classifier
+
+    return WatchedTopics(folder, Classifier)
 
 
 def make_classifier(folder: Path) -> "Classifier":
@@ -359,12 +363,12 @@ def forget_steps() -> None:
 
 def make_http_api(settings: Settings) -> "FastAPI":
     """Return the HTTP API over its own small pool; a reader's statement ends after 5 s, so none slows the intake."""
-    from config.topics import load_topics
     from workers.deliver.api import make_api
     from workers.store.engine import make_engine
 
     engine = make_engine(database_url(settings), role="api", statement_timeout_s=5, pool_size=5)
-    return make_api(engine, lambda: [topic_json(pack) for pack in load_topics(settings.topics_dir)], VERSION)
+    topics = WatchedTopics(settings.topics_dir, lambda packs: [topic_json(pack) for pack in packs])
+    return make_api(engine, topics.current, VERSION)
 
 
 def topic_json(pack: "TopicPack") -> dict[str, Any]:

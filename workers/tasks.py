@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from workers.app import app
 from workers.bootstrap import steps
 from workers.pipeline import LEDGER_STAGES, STAGE, Stage, next_stage
-from workers.telemetry import HINTS, event
+from workers.telemetry import event
 
 POLL, DELIVER = STAGE["poll"], STAGE["deliver"]
 
@@ -67,7 +67,7 @@ def upkeep() -> None:
 
 
 def hint(stage: Stage, ids: Iterable[str]) -> None:
-    """Tell a stage's workers to look at these ids; what Redis does not take is counted and left to the sweeper."""
+    """Tell a stage's workers to look at these ids; what Redis does not take is told and left to the sweeper."""
     waiting = list(ids)
     size = steps().settings.batch_size
     for start in range(0, len(waiting), size):
@@ -88,10 +88,7 @@ def _send(stage: Stage, arguments: list[list[str]]) -> None:
     try:
         app.send_task(stage.task, args=arguments, queue=stage.name)
     except (OperationalError, RedisError, OSError) as error:
-        HINTS.labels(stage.name, "no").inc()
         event("hint_lost", level="warning", queue=stage.name, error=str(error))
-    else:
-        HINTS.labels(stage.name, "yes").inc()
 
 
 def _uuids(ids: list[str]) -> list[UUID]:

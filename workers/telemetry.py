@@ -1,4 +1,4 @@
-"""Logs and metrics. Every event and metric name is registered here; an unknown one is a mistake that fails at once."""
+"""Logs. Every event name is registered here; an unknown one is a mistake that fails at once."""
 
 import json
 import logging
@@ -7,7 +7,6 @@ import sys
 from typing import Any, Literal
 
 import structlog
-from prometheus_client import Counter
 
 #: Log events: one JSON line each, with the ids that belong to it.
 EVENTS = frozenset(
@@ -24,12 +23,6 @@ EVENTS = frozenset(
         "service_started",
         "stream_unreachable",  # Redis did not take stream entries; the log keeps them, the next relay repeats them
     }
-)
-
-OUTCOMES = Counter("wirewatch_outcomes_total", "Entries that left a stage, by how.", ["stage", "outcome"])
-POLLS = Counter("wirewatch_polls_total", "Polls of sources, by outcome.", ["outcome"])
-HINTS = Counter(
-    "wirewatch_hints_total", "Messages sent to Celery, by queue and whether Redis took them.", ["queue", "sent"]
 )
 
 #: Characters of a value that a line keeps: a hostile title must not fill the log (RELIABILITY.md A8).

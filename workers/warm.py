@@ -5,6 +5,6 @@ import workers.extract.stage
 import workers.store.articles
 import workers.store.pages  # noqa: F401
 from config.settings import load_settings
-from workers.bootstrap import watched_topics
+from workers.bootstrap import watched_classifier
 
-watched_topics(load_settings().topics_dir)
+watched_classifier(load_settings().topics_dir)

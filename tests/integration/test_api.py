@@ -234,7 +234,7 @@ class TestTheRest:
         assert answer.json()["problems"][0].startswith("the schedule has not ticked since 2")
 
     def test_metrics_are_there_for_prometheus(self, api: httpx.Client) -> None:
-        assert "wirewatch_outcomes_total" in api.get("/metrics").text
+        assert "wirewatch_changes_numbered" in api.get("/metrics").text
 
     @pytest.mark.parametrize("path", ROUTES)
     def test_without_the_store_every_route_says_so(self, path: str) -> None:

@@ -11,7 +11,6 @@ from workers import bootstrap, tasks
 from workers.app import OutOfMemory, app
 from workers.pipeline import LEDGER_STAGES, STAGE, Stage, next_stage
 from workers.store.ledger import Due
-from workers.telemetry import HINTS
 
 
 class FakeSteps:
@@ -91,17 +90,17 @@ def test_an_entry_that_killed_its_process_travels_alone(fake: FakeSteps, sent: l
     assert fake.ticked == ["sources", "sweep"]
 
 
-def test_a_hint_that_redis_does_not_take_is_counted_and_left_to_the_sweeper(
+def test_a_hint_that_redis_does_not_take_is_told_and_left_to_the_sweeper(
     fake: FakeSteps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise OperationalError("Redis is away")
 
     monkeypatch.setattr(app, "send_task", refuse)
-    lost = HINTS.labels("fetch", "no")
-    before = lost._value.get()
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(tasks, "event", lambda name, **facts: told.append({"name": name, **facts}))
     tasks.hint(STAGE["fetch"], ["1", "2"])
-    assert lost._value.get() == before + 1
+    assert [(one["name"], one["queue"]) for one in told] == [("hint_lost", "fetch")]
 
 
 def test_a_task_that_runs_out_of_memory_fails_like_any_other(fake: FakeSteps, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from config.settings import Settings, changed
-from workers.bootstrap import Steps, database_url, file_mark, located, redis_url, watched_topics
+from workers.bootstrap import Steps, database_url, file_mark, located, redis_url, watched_classifier
 from workers.domain.errors import StartError
 
 TOPICS = Path(__file__).parent.parent.parent / "config" / "topics"
@@ -59,14 +59,14 @@ def test_a_changed_pack_is_taken_up_and_a_broken_one_refused(tmp_path: Path, mon
         "id: piracy\nname: Piracy\ndescription: Attacks on ships by robbers at sea.\nterms:\n  en:\n    strong: [{}]\n"
     )
     pack.write_text(text.format("pirate attack"), encoding="utf-8")
-    watched = watched_topics(tmp_path)
+    watched = watched_classifier(tmp_path)
     monkeypatch.setattr(watched, "CHECK_EVERY_S", 0)
-    assert flags(watched.classifier(), "Pirate attack off the coast") == {"piracy"}
+    assert flags(watched.current(), "Pirate attack off the coast") == {"piracy"}
     pack.write_text(text.format("corsair raid"), encoding="utf-8")
-    assert flags(watched.classifier(), "Corsair raid off the coast") == {"piracy"}
-    assert flags(watched.classifier(), "Pirate attack off the coast") == set()
+    assert flags(watched.current(), "Corsair raid off the coast") == {"piracy"}
+    assert flags(watched.current(), "Pirate attack off the coast") == set()
     pack.write_text("id: piracy\nnonsense: [", encoding="utf-8")
-    assert flags(watched.classifier(), "Corsair raid off the coast") == {"piracy"}, "the old pack stays in force"
+    assert flags(watched.current(), "Corsair raid off the coast") == {"piracy"}, "the old pack stays in force"
 
 
 def flags(classifier: object, title: str) -> set[str]:

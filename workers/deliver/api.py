@@ -6,14 +6,15 @@ from uuid import UUID
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, TimeoutError  # noqa: A004  (no connection is free)
 
 from workers.deliver.event import event_of
+from workers.deliver.metrics import render
 from workers.store.changes import changes_after, last_seq
-from workers.store.overview import Pulse, list_sources, pulse
+from workers.store.overview import Pulse, flow, list_sources, pulse
 from workers.store.reading import article_by_id, list_articles
 
 MOST = 500
@@ -129,8 +130,8 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
 
     @api.get("/metrics", tags=["operation"], include_in_schema=False)
     def metrics() -> Response:
-        """Return this process's metrics, in the text format of Prometheus."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        """Return the ledger's metrics, in the text format of Prometheus."""
+        return Response(render(flow(engine), list_sources(engine)), media_type=CONTENT_TYPE_LATEST)
 
     return api
 

@@ -43,6 +43,14 @@ class Pulse:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Flow(Pulse):
+    """What is on its way. As cheap: entries that have ended are not looked at."""
+
+    in_flight: dict[str, int]  # by state
+    oldest_due: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Overview(Pulse):
     """The ledger at one moment (one snapshot)."""
 
@@ -55,6 +63,18 @@ def pulse(engine: Engine) -> Pulse:
     """Return the signs of life."""
     with engine.connect() as connection:
         return Pulse(**_signs(connection))
+
+
+def flow(engine: Engine) -> Flow:
+    """Return what is on its way."""
+    waiting = select(entry.c.state, func.count(), func.min(entry.c.due_at)).where(entry.c.state.in_(IN_FLIGHT))
+    with engine.connect() as connection:
+        rows = connection.execute(waiting.group_by(entry.c.state)).all()
+        return Flow(
+            in_flight=dict.fromkeys(IN_FLIGHT, 0) | {state: count for state, count, _ in rows},
+            oldest_due=min((due for _, _, due in rows), default=None),
+            **_signs(connection),
+        )
 
 
 def list_sources(engine: Engine) -> list[RowMapping]:
