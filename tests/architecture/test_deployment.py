@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 from config.settings import PREFIX, SECRETS, Settings
 from config.sources import load_sources
 from config.topics import load_topics
-from workers.cli.main import app
+from workers.cli.main import command as wirewatch_command
 from workers.launch import SERVICES
 from workers.operate.embedded_redis import find_server
 from workers.pipeline import QUEUES, Service, queues_of
@@ -88,11 +88,11 @@ def test_the_file_runs_exactly_the_services_that_the_supervisor_runs() -> None:
 @each_of_ours
 def test_a_command_is_one_of_the_program_with_arguments_that_it_takes(name: str) -> None:
     command = OURS[name]["command"]
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(wirewatch_command(()))
     with group.make_context("wirewatch", list(command)) as context:
         _, found, rest = group.resolve_command(context, list(command))  # type: ignore[attr-defined]
         found.make_context(command[0], rest, parent=context)  # raises for a wrong argument
-    helped = CliRunner().invoke(app, [command[0], "--help"])
+    helped = CliRunner().invoke(wirewatch_command((command[0],)), [command[0], "--help"])
     assert helped.exit_code == 0
     assert "Usage" in helped.output
 

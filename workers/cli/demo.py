@@ -37,6 +37,11 @@ class DemoFailedError(WirewatchError):
     """A sample article has not the outcome that its manifest says."""
 
 
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command(rich_help_panel="The whole system")(demo)
+
+
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End when every sample article has its outcome.")] = False,
     timeout_s: Annotated[float, typer.Option(help="With --once: give up after this many seconds.")] = 120,

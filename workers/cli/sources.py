@@ -28,6 +28,12 @@ from workers.store.sources import SourceDue
 app = typer.Typer(help="The feeds that are watched (config/sources.yaml).", no_args_is_help=True)
 console = Console(highlight=False)
 
+
+def add_to(root: typer.Typer) -> None:
+    """Register the commands."""
+    root.add_typer(app, name="sources", rich_help_panel="What is watched")
+
+
 Language = Annotated[str | None, typer.Option(help="ISO 639-1, e.g. fa.")]
 Country = Annotated[str | None, typer.Option(help="ISO 3166-1 alpha-2 of the outlet's seat, e.g. IR.")]
 Owner = Annotated[str | None, typer.Option(help="Who owns the outlet.")]

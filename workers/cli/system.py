@@ -17,11 +17,8 @@ console = Console(stderr=True, highlight=False)
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
+    """Register the command."""
     app.command(rich_help_panel="The whole system")(run)
-    from workers.cli.demo import demo
-
-    app.command(rich_help_panel="The whole system")(demo)
 
 
 def run(

@@ -20,6 +20,11 @@ app = typer.Typer(help="The topic packs (config/topics/).", no_args_is_help=True
 console = Console(highlight=False)
 
 
+def add_to(root: typer.Typer) -> None:
+    """Register the commands."""
+    root.add_typer(app, name="topics", rich_help_panel="What is watched")
+
+
 @app.command("list")
 def list_topics(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
     """Show the topic packs."""
