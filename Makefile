@@ -15,9 +15,11 @@ $(READY): pyproject.toml constraints.txt
 	@echo "[2/3] upgrading pip"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@echo "[3/3] installing the pinned dependencies"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable '.[dev]' | sed -u -n 's/^Collecting \([^ ]*\).*/      \1/p'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[dev]' | sed -u -n -E 's/^Collecting ([A-Za-z0-9_.-]+).*/      \1/p; s/^Installing .*/      installing/p'
 	@$(BIN)/wirewatch --help > /dev/null
 	@touch $(READY)
+	@echo "ready: $(BIN)/wirewatch"
 
 .PHONY: help
 help: ## this list
@@ -25,6 +27,7 @@ help: ## this list
 
 .PHONY: setup
 setup: $(READY) ## make .venv and install the pinned dependencies
+	@true
 
 .PHONY: demo
 demo: $(READY) ## the whole system on a sample newsroom, live, until Ctrl-C

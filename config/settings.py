@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     # --- how much at once
     batch_size: int = Field(20, ge=1, le=200, description="Ids a message: one round trip serves them all.")
     max_queue: int = Field(500, ge=1, description="Messages waiting in one queue before the sweeper adds no more.")
-    lease_s: float = Field(90, gt=0, description="Work left behind by a dead process is taken up after this.")
+    lease_s: float = Field(
+        90, ge=3, le=500, description="Work left behind by a dead process is taken up after this; a task ends by 5/6 of it."
+    )
     hint_lag_s: float = Field(30, gt=0, description="A hint that was lost is repeated after this.")
     io_concurrency: int = Field(2, ge=1, le=64, description="Processes that poll and fetch (each many at a time).")
     cpu_concurrency: int = Field(2, ge=1, le=64, description="Processes that extract and classify: one a core.")
@@ -106,13 +108,8 @@ class Settings(BaseSettings):
     @field_validator("broker_url", "stream_url")
     @classmethod
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and urlsplit(value.get_secret_value()).scheme not in {
-            "redis",
-            "rediss",
-            "redis+socket",
-            "unix",
-        }:
-            raise ValueError("must start with redis://, rediss://, redis+socket:// or unix://")
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss", "redis+socket"}:
+            raise ValueError("must start with redis://, rediss:// or redis+socket://")
         return value
 
     @field_validator("allow_addresses")
@@ -128,9 +125,19 @@ class Settings(BaseSettings):
     def _fit_together(self) -> Self:
         if not self.poll_min_s <= self.poll_interval_s <= self.poll_max_s:
             raise ValueError("poll_min_s <= poll_interval_s <= poll_max_s must hold")
-        if self.lease_s <= self.fetch_deadline_s:
-            raise ValueError("lease_s must be longer than fetch_deadline_s, or work is taken up twice")
+        if self.fetch_deadline_s >= self.task_limit_s:
+            raise ValueError("fetch_deadline_s must be less than 5/6 of lease_s, or slow pages look like crashes")
         return self
+
+    @property
+    def task_limit_s(self) -> float:
+        """After this a task's process is killed: work never outlasts its lease, so nothing is taken up twice."""
+        return self.lease_s * 5 / 6
+
+    @property
+    def batch_budget_s(self) -> float:
+        """After this a batch begins no further page: the one at work may still take most of the task's limit."""
+        return self.task_limit_s * 0.4
 
     @property
     def user_agent(self) -> str:
@@ -178,6 +185,11 @@ def settings_file() -> Path | None:
     """Return the settings file that the environment names, None without one."""
     path = os.environ.get(SETTINGS_FILE)
     return Path(path) if path else None
+
+
+def inherited_environment() -> dict[str, str]:
+    """Return our environment without our own settings: children get theirs in full, and inherit none by mistake."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
 
 
 def changed(settings: Settings, **overrides: Any) -> Settings:

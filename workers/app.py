@@ -13,9 +13,6 @@ from schedules.entries import ticks
 from workers.pipeline import CONTROL, QUEUES, ROUTES
 from workers.telemetry import configure_logging
 
-#: Seconds: the hard limit kills a child whose page never ends; the lease (90 s) must outlast it.
-HARD_LIMIT_S = 75
-
 
 class Step(Task):  # type: ignore[misc]
     """Every task of ours."""
@@ -73,7 +70,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_default_queue": CONTROL,
         "task_routes": {task: {"queue": queue} for task, queue in ROUTES.items()},
         # --- limits
-        "task_time_limit": HARD_LIMIT_S,  # only a kill ends C code [F8]; steps have budgets of their own
+        "task_time_limit": settings.task_limit_s,  # only a kill ends C code [F8]; steps have budgets of their own
         # --- worker
         "worker_prefetch_multiplier": 1,  # 4 would hold four messages hostage to one stuck page
         "worker_max_tasks_per_child": 500,  # lxml fragments memory
@@ -112,6 +109,9 @@ def _log_our_way(**_: Any) -> None:
 @worker_before_create_process.connect
 def _share_memory(**_: Any) -> None:
     """Let children share what the parent has loaded: a collection in a child would write to each object and copy it."""
+    from workers.bootstrap import before_fork
+
+    before_fork()
     gc.collect()
     gc.freeze()
 

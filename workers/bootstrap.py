@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VERSION = version("wirewatch")
+#: Messages that one sweep sends to one queue: a thousand ids every few seconds keep any number of workers busy.
+MOST_MESSAGES = 50
 
-#: Seconds that a batch of pages may take before the rest is given back; well below the hard limit of a task.
-BUDGET_S = 30.0
+VERSION = version("wirewatch")
 
 
 def database_url(settings: Settings) -> str:
@@ -51,19 +51,23 @@ def database_url(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
 
 
-def redis_url(address: str, *, db: int | None = None) -> str:
-    """Return a Celery broker address in the form that redis-py wants, for another database number if asked."""
-    url = address
-    if url.startswith("redis+socket://"):
-        url = "unix://" + url.removeprefix("redis+socket://").replace("virtual_host=", "db=")
-    if db is None:
-        return url
-    base, _, query = url.partition("?")
-    kept = [pair for pair in query.split("&") if pair and not pair.startswith("db=")]
-    if not base.startswith("unix://"):
+def redis_url(address: str) -> str:
+    """Return a Celery broker address in the form that redis-py wants."""
+    if address.startswith("redis+socket://"):
+        return "unix://" + address.removeprefix("redis+socket://").replace("virtual_host=", "db=")
+    return address
+
+
+def other_database(address: str, number: int) -> str:
+    """Return the address of another database on the same Redis."""
+    base, _, query = address.partition("?")
+    pairs = [pair for pair in query.split("&") if pair and pair.split("=")[0] not in {"db", "virtual_host"}]
+    if base.startswith("redis+socket://"):
+        pairs.append(f"virtual_host={number}")
+    else:
         scheme, _, rest = base.partition("://")
-        base = f"{scheme}://{rest.split('/')[0]}"
-    return base + "?" + "&".join([*kept, f"db={db}"])
+        base = f"{scheme}://{rest.split('/')[0]}/{number}"
+    return base + ("?" + "&".join(pairs) if pairs else "")
 
 
 class Steps:
@@ -71,6 +75,7 @@ class Steps:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._seen: dict[str, str] = {}  # marks of the files that this process has looked at
 
     # --- edges ---------------------------------------------------------------------------------
 
@@ -114,11 +119,10 @@ class Steps:
         """The Redis stream."""
         from workers.deliver.stream import ChangeStream, connect
 
-        address = self.settings.stream_url or self.settings.broker_url
+        address = located_stream(self.settings)
         if address is None:
             raise StartError("WIREWATCH_STREAM_URL is not set: start the whole system with `wirewatch run`")
-        db = None if self.settings.stream_url else 1
-        return ChangeStream(connect(redis_url(address.get_secret_value(), db=db)), length=self.settings.stream_length)
+        return ChangeStream(connect(redis_url(address)), length=self.settings.stream_length)
 
     @functools.cached_property
     def loop(self) -> asyncio.Runner:
@@ -157,7 +161,13 @@ class Steps:
         claim = self.ledger.claim(ids, State.FETCHED)
         given = pages_of(self.engine, claim)
         settled = run_batch(
-            self.ledger, claim, given, extract_page, to=State.EXTRACTED, write=write_articles, budget_s=BUDGET_S
+            self.ledger,
+            claim,
+            given,
+            extract_page,
+            to=State.EXTRACTED,
+            write=write_articles,
+            budget_s=self.settings.batch_budget_s,
         )
         return self._done("extract", settled)
 
@@ -167,16 +177,22 @@ class Steps:
         from workers.store.articles import Classified, articles_of, write_classified
         from workers.store.batch import run_batch
 
+        classifier = watched_classifier(self.settings.topics_dir).current()  # before the claim: it may fail
         claim = self.ledger.claim(ids, State.EXTRACTED)
         given = articles_of(self.engine, claim)
-        classifier = watched_classifier(self.settings.topics_dir).current()
 
         def step(_entry: Entry, article: Article) -> Outcome[Classified]:
             flags = classifier.classify(article.title, article.text, article.language)
             return Advanced(Classified(article, fingerprint(article.title, article.text), flags))
 
         settled = run_batch(
-            self.ledger, claim, given, step, to=State.CLASSIFIED, write=write_classified, budget_s=BUDGET_S
+            self.ledger,
+            claim,
+            given,
+            step,
+            to=State.CLASSIFIED,
+            write=write_classified,
+            budget_s=self.settings.batch_budget_s,
         )
         return self._done("classify", settled)
 
@@ -188,34 +204,50 @@ class Steps:
 
     # --- beside the path -----------------------------------------------------------------------
 
-    def due(self, stage: Stage, limit: int) -> "list[Due]":
-        """Return due entries of a stage."""
-        assert stage.takes is not None  # noqa: S101
-        return self.ledger.due(stage.takes, limit) if limit else []
+    def due(self, stage: Stage) -> "list[Due]":
+        """Return what is due at a stage, as much as its queue has room for."""
+        limit = self.room(stage) * self.settings.batch_size
+        if not limit:
+            return []
+        return self.sources.due(limit) if stage.takes is None else self.ledger.due(stage.takes, limit)
 
     def room(self, stage: Stage) -> int:
         """Return how many more messages a queue may take, so that a backlog stays in the store and not in Redis."""
         waiting = int(self.broker.llen(f"wirewatch:{stage.name}"))
-        return max(0, min(self.settings.max_queue - waiting, 50))
+        return max(0, min(self.settings.max_queue - waiting, MOST_MESSAGES))
 
-    def take_up_sources(self) -> None:
-        """Make a changed sources.yaml take effect; one with errors is refused and the old one stays in force."""
+    def take_up_files(self) -> None:
+        """Make changed files take effect; one with errors is refused, and what was in force stays so."""
+        self._take_up("sources", file_mark(self.settings.sources_file), self._sync_sources)
+        self._take_up("topics", str(folder_mark(self.settings.topics_dir)), self._check_topics)
+
+    def _take_up(self, what: str, mark: str, use: "Callable[[str], dict[str, Any]]") -> None:
+        from workers.store.notes import write_note
+
+        if self._seen.get(what) == mark:
+            return
+        self._seen[what] = mark
+        try:
+            facts = use(mark)
+        except ConfigError as error:
+            event(f"{what}_refused", level="error", problems=str(error))
+            write_note(self.engine, f"{what}_refused", str(error))
+        else:
+            event(f"{what}_taken_up", **facts)
+            write_note(self.engine, f"{what}_refused", "")
+
+    def _sync_sources(self, mark: str) -> dict[str, Any]:
         from config.sources import load_sources
 
-        mark = file_mark(self.settings.sources_file)
-        if mark in (self.sources.mark(), self._refused):
-            return
-        try:
-            specs = load_sources(self.settings.sources_file)
-        except ConfigError as error:
-            self._refused = mark
-            event("sources_refused", level="error", problems=str(error))
-            return
-        watched = [spec.to_domain() for spec in specs if spec.enabled]
-        self.sources.sync(watched, interval_s=self.settings.poll_interval_s, mark=mark)
-        event("sources_taken_up", watched=len(watched))
+        watched = [spec.to_domain() for spec in load_sources(self.settings.sources_file) if spec.enabled]
+        if mark != self.sources.mark():
+            self.sources.sync(watched, interval_s=self.settings.poll_interval_s, mark=mark)
+        return {"watched": len(watched)}
 
-    _refused: str | None = None
+    def _check_topics(self, _mark: str) -> dict[str, Any]:
+        from config.topics import load_topics
+
+        return {"packs": len(load_topics(self.settings.topics_dir))}
 
     def record_tick(self, name: str) -> None:
         """Note that a tick ran."""
@@ -253,7 +285,7 @@ class Steps:
 class WatchedTopics(Generic[T]):
     """What is made of a folder's packs, made again when a file changes: a saved pack is live within 10 s.
 
-    A pack with an error is refused and logged; what was made of the old ones stays in force.
+    A pack with an error is refused; what was made of the old ones stays in force.
     """
 
     CHECK_EVERY_S = 5.0
@@ -274,10 +306,8 @@ class WatchedTopics(Generic[T]):
                 self._mark = mark
                 try:
                     self._made = self._load()
-                except ConfigError as error:
-                    event("topics_refused", level="error", problems=str(error))
-                else:
-                    event("topics_taken_up", folder=str(self.folder))
+                except ConfigError:
+                    return self._made  # the sweep tells of it (`Steps.take_up_files`)
         return self._made
 
     def _load(self) -> T:
@@ -341,7 +371,14 @@ def file_mark(path: Path) -> str:
 
 def folder_mark(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Return a mark that changes when a YAML file of the folder is written, added or removed."""
-    return tuple((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in sorted(folder.glob("*.yaml")))
+    found = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            continue  # an editor saves by renaming: the next look will find it
+        found.append((path.name, stat.st_mtime_ns, stat.st_size))
+    return tuple(found)
 
 
 _steps: Steps | None = None
@@ -353,6 +390,12 @@ def steps() -> Steps:
     if _steps is None:
         _steps = Steps(load_settings())
     return _steps
+
+
+def before_fork() -> None:
+    """Bring what children will inherit up to date, so that a new child does not go back to packs of last week."""
+    if watched_classifier.cache_info().currsize:
+        watched_classifier(steps().settings.topics_dir).current()
 
 
 def forget_steps() -> None:
@@ -405,4 +448,12 @@ def located(settings: Settings) -> Settings:
         named["database_url"] = postgres.url
     if broker is not None:
         named["broker_url"] = broker.broker_url
-    return changed(settings, **named) if named else settings
+    full = changed(settings, **named) if named else settings
+    return changed(full, stream_url=located_stream(full))
+
+
+def located_stream(settings: Settings) -> str | None:
+    """Return the address of the stream: the one that is set, else database 1 of the broker; None without either."""
+    if settings.stream_url is not None:
+        return settings.stream_url.get_secret_value()
+    return other_database(settings.broker_url.get_secret_value(), 1) if settings.broker_url else None

@@ -10,16 +10,17 @@ from time import monotonic, sleep  # noqa: TID251  (waits for a process, which s
 
 import httpx
 
-from config.settings import SETTINGS_FILE, Settings, changed, settings_file
+from config.settings import Settings, changed, inherited_environment
 from config.sources import load_sources
 from config.topics import load_topics
 from workers.bootstrap import Steps, database_url, embedded, located
-from workers.domain.errors import ConfigError, Problem, StartError
+from workers.domain.errors import ConfigError, Problem, StartError, Unavailable
 from workers.operate.embedded import runtime_path
 from workers.operate.programs import Program
 from workers.operate.supervisor import Supervisor
 from workers.store.engine import make_engine
 from workers.store.migrate import migrate
+from workers.store.notes import write_note
 from workers.telemetry import configure_logging
 
 #: Who runs, in the order in which they are started; the last are stopped first.
@@ -65,14 +66,16 @@ class System:
 def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
     """Start everything, yield, stop everything: afterwards no process, socket or lock is left.
 
-    Raises ConfigError or StartError before anything is started that an operator could have put right.
+    Raises ConfigError or StartError for what an operator can put right, before anything is started; Unavailable when
+    another system still runs there, or a server does not come up in time.
     """
     configure_logging("launch", "warning")
     check_files(settings)
-    settings = with_ports(settings)
     data = settings.data_dir.resolve()
     runtime = runtime_path(settings.runtime_base, data)
     with Supervisor(data=data, runtime=runtime, logs=data / "logs") as supervisor:
+        # after the lock is ours: what an earlier system listened on is free again
+        settings = with_ports(settings)
         postgres, broker = embedded(settings)
         full = located(settings)
         if postgres is not None:
@@ -90,7 +93,7 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
             )
         if broker is not None:
             stores.append(Program(name="redis", command=broker.command(), start_order=STORES))
-        supervisor.start([*stores, *programs(full)])
+        supervisor.start([*stores, *programs(full)], environment=inherited_environment())
         say("waiting for PostgreSQL and Redis")
         if postgres is not None:
             postgres.wait_ready(START_TIMEOUT_S)
@@ -101,12 +104,14 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         migrate(engine)
         engine.dispose()
         steps = Steps(full)
-        steps.take_up_sources()
+        steps.take_up_files()
+        system = System(full, supervisor)
+        write_note(steps.engine, "api", system.api_url)
+        write_note(steps.engine, "flower", system.flower_url)
         steps.close()
         say("starting workers, relay, API, beat and Flower")
         for name in SERVICES:
             supervisor.start_program(name)
-        system = System(full, supervisor)
         _wait_for_api(system)
         yield system
         say("stopping")
@@ -134,9 +139,6 @@ def programs(settings: Settings) -> list[Program]:
     )
     # glibc keeps a heap a thread (8 a core by default) and gives none back: two are enough for processes of few threads
     environment = absolute.environment() | {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
-    file = settings_file()
-    if file is not None:
-        environment[SETTINGS_FILE] = str(file.resolve())
     return [
         Program(
             name=name,
@@ -167,6 +169,17 @@ def with_ports(settings: Settings) -> Settings:
     return changed(settings, **found)
 
 
+def free_or_any(host: str, port: int) -> int:
+    """Return the port when nobody listens there, else 0: any free one."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return 0
+    return port
+
+
 def _wait_for_api(system: System) -> None:
     """Wait until the API answers (it may say that the schedule has not ticked yet)."""
     deadline = monotonic() + START_TIMEOUT_S
@@ -178,7 +191,7 @@ def _wait_for_api(system: System) -> None:
                 sleep(0.1)
             else:
                 return
-    raise StartError("the API did not start:\n" + "\n".join(system.troubles()))
+    raise Unavailable("the API did not start:\n" + "\n".join(system.troubles()))
 
 
 def _host(host: str) -> str:

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from workers.app import app
 from workers.bootstrap import steps
 from workers.pipeline import LEDGER_STAGES, STAGE, Stage, next_stage
+from workers.store.ledger import Due
 from workers.telemetry import event
 
 POLL, DELIVER = STAGE["poll"], STAGE["deliver"]
@@ -48,16 +49,11 @@ def relay_changes() -> None:
 def sweep() -> None:
     """Look for due work in the store and send hints for it, as far as the queues have room."""
     found = steps()
-    found.take_up_sources()
+    found.take_up_files()
     found.record_tick("sweep")
-    batch = found.settings.batch_size
-    hint(POLL, found.sources.due(found.room(POLL) * batch))
-    for stage in LEDGER_STAGES:
-        due = found.due(stage, found.room(stage) * batch)
-        hint(stage, [str(one.id) for one in due if not one.alone])
-        for one in due:
-            if one.alone:  # a process died over it: no batch-mates
-                hint(stage, [str(one.id)])
+    for stage in (POLL, *LEDGER_STAGES):
+        for batch in batches(found.due(stage), size=found.settings.batch_size, room=found.room(stage)):
+            _send(stage, [batch])
 
 
 @app.task(name="upkeep")
@@ -68,8 +64,8 @@ def upkeep() -> None:
 
 def hint(stage: Stage, ids: Iterable[str]) -> None:
     """Tell a stage's workers to look at these ids; what Redis does not take is told and left to the sweeper."""
-    waiting = list(ids)
     size = steps().settings.batch_size
+    waiting = list(ids)
     for start in range(0, len(waiting), size):
         _send(stage, [waiting[start : start + size]])
 
@@ -78,10 +74,22 @@ def hint_next(stage: Stage, ids: Iterable[UUID]) -> None:
     """Hand entries on to the step after `stage`."""
     following = next_stage(stage)
     advanced = [str(one) for one in ids]
-    if following is DELIVER and advanced:
-        _send(DELIVER, [])
+    if following is DELIVER:
+        if advanced and steps().room(DELIVER):  # one waiting hint says as much as a thousand
+            _send(DELIVER, [])
     elif following is not None:
         hint(following, advanced)
+
+
+def batches(due: Iterable[Due], *, size: int, room: int) -> list[list[str]]:
+    """Return ids as messages, at most `room` of them: many together, but each that a process died over alone.
+
+    What finds no room is looked for again when its hint lag has passed.
+    """
+    due = list(due)
+    together = [str(one.id) for one in due if not one.alone]
+    made = [together[start : start + size] for start in range(0, len(together), size)]
+    return [*made, *([str(one.id)] for one in due if one.alone)][:room]
 
 
 def _send(stage: Stage, arguments: list[list[str]]) -> None:

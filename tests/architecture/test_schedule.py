@@ -8,8 +8,8 @@ import pytest
 from config.settings import Settings
 from schedules.beat import beat_schedule
 from schedules.entries import Tick, ticks
-from workers.app import HARD_LIMIT_S, configuration
 from workers.app import app as celery_app
+from workers.app import configuration
 from workers.domain.outcomes import State
 from workers.pipeline import CONTROL_TASKS, LEDGER_STAGES, PATH, QUEUES, ROUTES, Service, queues_of
 
@@ -47,7 +47,8 @@ def test_every_state_in_flight_is_taken_up_by_a_step() -> None:
 
 def test_limits_fit_together() -> None:
     celery = configuration(SETTINGS)
-    assert SETTINGS.fetch_deadline_s < HARD_LIMIT_S < SETTINGS.lease_s
+    assert SETTINGS.fetch_deadline_s < celery["task_time_limit"] < SETTINGS.lease_s
+    assert SETTINGS.batch_budget_s < celery["task_time_limit"]
     assert celery["broker_transport_options"]["visibility_timeout"] > SETTINGS.lease_s
     assert celery["accept_content"] == ["json"]
     assert celery["result_backend"] is None

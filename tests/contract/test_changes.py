@@ -14,7 +14,15 @@ from sqlalchemy import Connection, Engine, insert, select
 from tests.making import bring, created_changes, discover, make_classified, make_flag
 from tests.waiting import wait_until
 from workers.domain.outcomes import State
-from workers.store.changes import changes_after, last_seq, number, take_relay_lock
+from workers.store.changes import (
+    changes_after,
+    last_seq,
+    ledger_id,
+    note_stream_trouble,
+    number,
+    stream_trouble,
+    take_relay_lock,
+)
 from workers.store.engine import make_engine
 from workers.store.schema import change
 
@@ -194,3 +202,32 @@ def test_a_reader_may_ask_for_a_window(mixed: Engine) -> None:
 def test_a_filter_that_does_not_exist_is_a_mistake(engine: Engine) -> None:
     with pytest.raises(ValueError, match="colour"):
         titles(engine, colour="red")
+
+
+def test_a_ledger_has_one_id_however_many_ask_first(database_url: str, engine: Engine) -> None:
+    many = make_engine(database_url, role="test", pool_size=4)
+
+    def ask(_: int) -> str:
+        with many.begin() as connection:
+            return ledger_id(connection)
+
+    with ThreadPoolExecutor(4) as pool:
+        (only,) = set(pool.map(ask, range(8)))
+    many.dispose()
+    with engine.begin() as connection:
+        assert ledger_id(connection) == only
+
+
+def test_no_two_ledgers_have_the_same_id(engine: Engine) -> None:
+    with uncommitted(engine) as connection:
+        first = ledger_id(connection)
+    with uncommitted(engine) as connection:
+        assert ledger_id(connection) != first
+
+
+def test_the_trouble_of_a_stream_is_kept_until_it_is_over(engine: Engine) -> None:
+    for trouble in (None, "one", "one", "another", None, None):
+        with engine.begin() as connection:
+            note_stream_trouble(connection, trouble)
+        with engine.connect() as connection:
+            assert stream_trouble(connection) == trouble

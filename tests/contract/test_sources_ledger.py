@@ -18,7 +18,7 @@ from tests.making import (
     run_sql,
 )
 from workers.domain.outcomes import FeedOutcome, State
-from workers.store.ledger import Ledger
+from workers.store.ledger import Due, Ledger
 from workers.store.schema import entry, source
 from workers.store.sources import Recorded
 
@@ -74,7 +74,7 @@ class TestSync:
         fresh = source_row(engine)
         assert (fresh.etag, fresh.last_modified, fresh.body_sha, fresh.failures) == (None, None, None, 0)
         assert fresh.outcomes == {"ok": 1, "timeout": 1}, "its history is kept"
-        assert sources.due(10) == ["agency"]
+        assert sources.due(10) == [Due("agency", alone=False)]
         assert [due.source.url for due in sources.claim(["agency"])] == ["https://agency.example/new"]
 
     def test_a_poll_of_the_old_url_writes_nothing_to_the_new_one(self, engine: Engine) -> None:
@@ -99,7 +99,7 @@ class TestClaim:
         sources.sync([make_source(name) for name in ("a", "b", "c")], interval_s=900)
         run_sql(engine, "UPDATE source SET due_at = now() - interval '1 h' WHERE id = 'b'")
         run_sql(engine, "UPDATE source SET due_at = now() + interval '1 h' WHERE id = 'c'")
-        assert sources.due(10) == ["b", "a"]
+        assert [due.id for due in sources.due(10)] == ["b", "a"]
         assert sources.due(10) == []
 
     def test_a_source_is_given_to_one_and_comes_back_when_the_lease_ends(self, engine: Engine) -> None:
@@ -268,7 +268,7 @@ class TestHostSpacing:
         sources = make_source_ledger(engine, host_delay_s=5)
         sources.sync([make_source()], interval_s=900)
         record(sources, "agency", poll_result(make_feed_entry(1)))
-        run_sql(engine, "UPDATE host SET next_allowed_at = now() - interval '1 h'")
+        run_sql(engine, "UPDATE host SET planned_until = now() - interval '1 h'")
         assert len(record(sources, "agency", poll_result(make_feed_entry(2))).ready) == 1
 
     def _rows(self, engine: Engine) -> list[Any]:

@@ -84,7 +84,8 @@ def test_a_settings_file_with_a_mistake(tmp_path: Path) -> None:
         ("api_prot", "1", "did you mean WIREWATCH_API_PORT?"),
         ("api_port", "99999", "WIREWATCH_API_PORT"),
         ("database_url", "mysql://root:hunter2@x/y", "WIREWATCH_DATABASE_URL: must start with postgresql://"),
-        ("lease_s", "1", "lease_s must be longer"),
+        ("lease_s", "1", "WIREWATCH_LEASE_S"),
+        ("fetch_deadline_s", "80", "fetch_deadline_s must be less than 5/6 of lease_s"),
     ],
 )
 def test_an_environment_variable_with_a_mistake(tmp_path: Path, name: str, value: str, words: str) -> None:
@@ -116,7 +117,9 @@ def test_a_service_without_its_servers_says_how_to_start(tmp_path: Path) -> None
 
 def test_looking_at_a_system_that_does_not_run(tmp_path: Path) -> None:
     for words in (("status",), ("tail", "--no-follow"), ("memory",)):
-        assert "start it with `wirewatch run`" in refused(tmp_path, *words)
+        answer = wirewatch(*words, data_dir=tmp_path / "data")
+        assert answer.returncode == 75
+        assert "start it with `wirewatch run`" in answer.stderr
     checked = wirewatch("doctor", data_dir=tmp_path / "data")
     assert checked.returncode == 1
     assert "✗ database" in checked.stdout

@@ -10,18 +10,31 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from pydantic import BaseModel
 from sqlalchemy import Engine, text
 
-from tests.making import advance, bring, discover, make_classified, make_flag, run_sql
+from tests.making import advance, bring, created_changes, discover, make_classified, make_flag, run_sql
 from tests.waiting import wait_until
 from workers.deliver.api import make_api
+from workers.deliver.contract import Articles, Changes, FullArticle, Sources, Topics
 from workers.domain.outcomes import State
-from workers.store.changes import number
+from workers.store.changes import note_stream_trouble, number
 from workers.store.engine import make_engine
 from workers.store.overview import record_tick
 from workers.store.reading import list_articles
 
-TOPICS = [{"id": "sanctions", "name": "Sanctions"}]
+TOPICS = [
+    {
+        "id": name,
+        "name": name.capitalize(),
+        "description": "About it.",
+        "version": "1",
+        "threshold": 0.5,
+        "iptc": ["medtop:11000000"],
+        "languages": ["en", "fa"],
+    }
+    for name in ("quiet", "sanctions")
+]
 ROUTES = ["/v1/changes", "/v1/articles", f"/v1/articles/{uuid4()}", "/v1/sources", "/healthz"]
 
 
@@ -100,7 +113,7 @@ class TestChanges:
     def test_a_filtered_reader_gets_to_the_end_too(self, api: httpx.Client, articles: list[str]) -> None:
         page = get(api, "/v1/changes", topic="sanctions", country="IR")
         assert (len(page["changes"]), page["next_after"]) == (1, 5)
-        assert get(api, "/v1/changes", topic="nothing") == {"changes": [], "next_after": 5, "last_seq": 5}
+        assert get(api, "/v1/changes", topic="quiet") == {"changes": [], "next_after": 5, "last_seq": 5}
 
     def test_a_rare_topic_costs_a_bounded_look_and_loses_nothing(
         self, api: httpx.Client, articles: list[str], monkeypatch: pytest.MonkeyPatch
@@ -150,11 +163,25 @@ class TestArticles:
             ({"source": "khabar"}, {"0", "1"}),
             ({"source": "khabar", "topic": "sanctions"}, {"1"}),
             ({"topic": "sanctions", "language": "en"}, {"1"}),
-            ({"topic": "nothing"}, set()),
+            ({"topic": "quiet"}, set()),
         ],
     )
     def test_filters(self, api: httpx.Client, articles: list[str], parameters: dict[str, str], names: set[str]) -> None:
         assert {one["title"][-1] for one in get(api, "/v1/articles", **parameters)["articles"]} == names
+
+    @pytest.mark.parametrize("path", ["/v1/changes", "/v1/articles"])
+    def test_a_topic_that_nobody_knows_is_refused_with_those_there_are(
+        self, api: httpx.Client, articles: list[str], path: str
+    ) -> None:
+        answer = api.get(path, params={"topic": "sanktions"})
+        (problem,) = answer.json()["detail"]
+        assert (answer.status_code, problem["loc"], problem["input"]) == (422, ["query", "topic"], "sanktions")
+        assert problem["msg"] == "no topic has this id; known are: quiet, sanctions"
+
+    @pytest.mark.parametrize("path", ["/v1/changes", "/v1/articles"])
+    def test_a_topic_whose_pack_is_gone_is_still_read(self, api: httpx.Client, articles: list[str], path: str) -> None:
+        """`border-cooperation` has flagged articles and no pack in force."""
+        assert len(get(api, path, topic="border-cooperation")[path.rsplit("/", 1)[-1]]) == 2
 
     def test_one_article_with_its_text_in_its_own_letters(self, api: httpx.Client, articles: list[str]) -> None:
         answer = api.get(f"/v1/articles/{articles[0]}")
@@ -185,8 +212,9 @@ class TestArticles:
             """
             INSERT INTO source (id, name, url, language, country, owner, state_owned, interval_s)
                  VALUES ('agency', 'n', 'u', 'en', 'GB', 'o', false, 900);
-            INSERT INTO entry (id, source_id, url, url_key, feed, state)
-                 SELECT uuidv7(), 'agency', 'u', n, '{}', 'classified' FROM generate_series(1, 20000) AS n;
+            INSERT INTO entry (id, source_id, url, url_key, host, feed, state)
+                 SELECT uuidv7(), 'agency', 'u', n, 'agency.example', '{}', 'classified'
+                   FROM generate_series(1, 20000) AS n;
             INSERT INTO change (event_id, entry_id, version, type, payload)
                  SELECT uuidv7(), id, 1, 'created', '{}' FROM entry;
             INSERT INTO flag SELECT id, 1, CASE WHEN url_key::int % 100 = 0 THEN 'rare' ELSE 'common' END,
@@ -220,8 +248,15 @@ class TestTheRest:
         discover(engine, 2)
         (one,) = get(api, "/v1/sources")["sources"]
         assert (one["id"], one["watched"], one["last_outcome"], one["outcomes"]) == ("agency", True, "ok", {"ok": 1})
-        assert one["next_poll_at"] is not None
+        assert one["next_poll_at"].endswith("Z")
         assert "lease_token" not in one
+
+    def test_of_a_bug_a_source_tells_the_last_line(self, api: httpx.Client, engine: Engine) -> None:
+        discover(engine, 2)
+        trace = 'Traceback:\n  File "/home/desk/poll.py", line 7\nKeyError: what it was\n'
+        for outcome, shown in (("bug", "KeyError: what it was"), ("not_a_feed", trace)):
+            run_sql(engine, "UPDATE source SET last_outcome = :outcome, last_error = :e", outcome=outcome, e=trace)
+            assert get(api, "/v1/sources")["sources"][0]["last_error"] == shown
 
     def test_health_is_a_schedule_that_ticks(self, api: httpx.Client, engine: Engine) -> None:
         answer = api.get("/healthz")
@@ -232,6 +267,13 @@ class TestTheRest:
         answer = api.get("/healthz")
         assert answer.status_code == 503
         assert answer.json()["problems"][0].startswith("the schedule has not ticked since 2")
+
+    def test_health_tells_of_a_stream_that_gets_nothing(self, api: httpx.Client, engine: Engine) -> None:
+        record_tick(engine, "sweep")
+        with engine.begin() as connection:
+            note_stream_trouble(connection, "the stream is not ours")
+        answer = api.get("/healthz")
+        assert (answer.status_code, answer.json()["problems"]) == (503, ["the stream is not ours"])
 
     def test_metrics_are_there_for_prometheus(self, api: httpx.Client) -> None:
         assert "wirewatch_changes_numbered" in api.get("/metrics").text
@@ -278,10 +320,65 @@ class TestTheRest:
                 assert operation["description"]
         _references_resolve(contract, contract)
 
+    def test_the_contract_names_every_field_down_to_the_evidence(self, api: httpx.Client) -> None:
+        contract = get(api, "/openapi.json")
+        for path, *way in (
+            ("/v1/changes", "changes", "article", "flags", "evidence", "start"),
+            ("/v1/changes", "changes", "article", "source", "state_owned"),
+            ("/v1/articles", "articles", "flags", "probability"),
+            ("/v1/articles/{article_id}", "text"),
+            ("/v1/topics", "topics", "threshold"),
+            ("/v1/sources", "sources", "next_poll_at"),
+            ("/healthz", "problems"),
+        ):
+            node = contract["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+            for name in way:
+                shape = contract["components"]["schemas"][node["$ref"].rsplit("/", 1)[-1]]
+                assert shape["additionalProperties"] is True
+                assert name in shape["required"]
+                node = shape["properties"][name]
+                node = node.get("items", node)
+
+    def test_the_contract_says_what_is_answered_no_less_and_no_more(
+        self, api: httpx.Client, articles: list[str]
+    ) -> None:
+        for path, shape in (
+            ("/v1/changes", Changes),
+            ("/v1/articles", Articles),
+            (f"/v1/articles/{articles[0]}", FullArticle),
+            ("/v1/topics", Topics),
+            ("/v1/sources", Sources),
+        ):
+            raw = get(api, path)
+            described = shape.model_validate(raw)
+            assert described.model_dump(mode="json") == raw, path
+            assert list(_undescribed(described)) == [], path
+
+    def test_what_is_stored_is_answered_as_it_is(self, api: httpx.Client, engine: Engine, articles: list[str]) -> None:
+        """A field of a later version is passed on, and one that an old change lacks keeps no reader from its page."""
+        run_sql(engine, """UPDATE change SET payload = payload - 'extractor' || '{"novel": {"deep": [1.0, null]}}'""")
+        stored = {row.payload["id"]: row.payload for row in created_changes(engine)}
+        for one in get(api, "/v1/changes")["changes"]:
+            assert one["article"] == stored[one["article"]["id"]]
+        assert get(api, "/v1/articles")["articles"] == [stored[one] for one in articles]
+        whole = get(api, f"/v1/articles/{articles[0]}")
+        assert {name: value for name, value in whole.items() if name != "text"} == stored[articles[0]]
+
     @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
     def test_nothing_can_be_written(self, api: httpx.Client, method: str) -> None:
         for path in (*ROUTES, "/v1/topics"):
             assert getattr(api, method)(path).status_code == 405
+
+
+def _undescribed(shape: Any) -> Iterator[str]:
+    """Return the names in an answer that its model does not know."""
+    if isinstance(shape, BaseModel):
+        yield from shape.model_extra or {}
+        for name in type(shape).model_fields:
+            yield from _undescribed(getattr(shape, name))
+    elif isinstance(shape, list):
+        for one in shape:
+            yield from _undescribed(one)
 
 
 def _references_resolve(node: Any, contract: dict[str, Any]) -> None:

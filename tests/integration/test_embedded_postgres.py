@@ -15,7 +15,7 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from workers.domain.errors import StartError
+from workers.domain.errors import StartError, Unavailable
 from workers.operate.embedded import package_folder
 from workers.operate.embedded_postgres import SETTINGS, PostgresServer, render_settings
 from workers.operate.unprivileged import as_account, unprivileged
@@ -235,7 +235,7 @@ def test_a_data_folder_that_cannot_be_written_is_named(place: Path) -> None:
 
 
 def test_a_server_that_does_not_come_is_given_up_with_its_last_answer(server: PostgresServer) -> None:
-    with pytest.raises(StartError, match=r"PostgreSQL was not ready within 0\.1 s: .*socket"):
+    with pytest.raises(Unavailable, match=r"PostgreSQL was not ready within 0\.1 s: .*socket"):
         server.wait_ready(0.1)
 
 

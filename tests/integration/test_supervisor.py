@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from tests.waiting import wait_until
-from workers.domain.errors import StartError
+from workers.domain.errors import StartError, Unavailable
 from workers.operate.embedded_postgres import PostgresServer
 from workers.operate.embedded_redis import RedisServer
 from workers.operate.lock import claim, release
@@ -151,14 +151,16 @@ def test_later_programs_stop_first(system: Supervisor, place: Path) -> None:
 def test_a_second_system_on_the_same_data_is_refused(system: Supervisor, place: Path) -> None:
     with system:
         other = Supervisor(data=place / "data", runtime=place / "run2", logs=place / "logs")
-        with pytest.raises(StartError, match=rf"{place / 'data'} is in use by another Wirewatch \(pid {os.getpid()}\)"):
+        with pytest.raises(
+            Unavailable, match=rf"{place / 'data'} is in use by another Wirewatch \(pid {os.getpid()}\)"
+        ):
             other.__enter__()
     with Supervisor(data=place / "data", runtime=place / "run", logs=place / "logs"):
         pass
 
 
 def test_a_supervisord_that_does_not_come_up_says_why_and_leaves_nothing(system: Supervisor, place: Path) -> None:
-    with pytest.raises(StartError, match=r"supervisord did not start.*NOPE"), system:
+    with pytest.raises(Unavailable, match=r"supervisord did not start.*NOPE"), system:
         system.start([Program(name="p", command=SLEEP, stop_signal="NOPE")])
     assert not (place / "run").exists()
     assert list((place / "data").iterdir()) == []
@@ -184,7 +186,7 @@ def test_a_killed_supervisord_leaves_no_program(system: Supervisor, place: Path)
         polite_pid, stubborn_pid = wait_ready(system, "polite"), wait_ready(system, "stubborn")
         os.kill(system.pid, signal.SIGKILL)
         wait_until(lambda: not alive(polite_pid), description="the program got its stop signal from the kernel")
-        with pytest.raises(StartError, match="supervisord does not answer"):
+        with pytest.raises(Unavailable, match="supervisord does not answer"):
             system.states()
         system.stop()
         assert not alive(stubborn_pid)
@@ -226,7 +228,7 @@ def test_when_the_parent_is_killed_all_end_and_only_then_the_data_is_free(
     pids = json.loads(parent.stdout.readline())
     parent.kill()
     parent.wait()
-    with pytest.raises(StartError, match=f"pid {parent.pid}"):
+    with pytest.raises(Unavailable, match=f"pid {parent.pid}"):
         claim(place / "data")  # supervisord is still stopping its programs
     wait_until(lambda: not [pid for pid in pids if alive(pid)], description="the tree is gone")
     release(place / "data", claim(place / "data"))

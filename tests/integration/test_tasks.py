@@ -35,8 +35,8 @@ class FakeSteps:
     def room(self, _stage: Stage) -> int:
         return self.spare
 
-    def take_up_sources(self) -> None:
-        self.ticked.append("sources")
+    def take_up_files(self) -> None:
+        self.ticked.append("files")
 
     def record_tick(self, name: str) -> None:
         self.ticked.append(name)
@@ -87,7 +87,7 @@ def test_an_entry_that_killed_its_process_travels_alone(fake: FakeSteps, sent: l
     tasks.sweep()
     extracts = [args[0] for name, _, args in sent if name == "extract_entries"]
     assert sorted(map(len, extracts)) == [1, 1, 3]
-    assert fake.ticked == ["sources", "sweep"]
+    assert fake.ticked == ["files", "sweep"]
 
 
 def test_a_hint_that_redis_does_not_take_is_told_and_left_to_the_sweeper(

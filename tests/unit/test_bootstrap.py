@@ -6,25 +6,32 @@ import pytest
 from pydantic import SecretStr
 
 from config.settings import Settings, changed
-from workers.bootstrap import Steps, database_url, file_mark, located, redis_url, watched_classifier
+from workers.bootstrap import Steps, database_url, file_mark, located, other_database, redis_url, watched_classifier
 from workers.domain.errors import StartError
 
 TOPICS = Path(__file__).parent.parent.parent / "config" / "topics"
 
 
 @pytest.mark.parametrize(
-    ("address", "db", "url"),
+    ("address", "other", "url"),
     [
-        ("redis://h:6379/0", None, "redis://h:6379/0"),
-        ("redis://h:6379/0", 1, "redis://h:6379?db=1"),
-        ("rediss://:pw@h:6379/3?ssl_cert_reqs=required", 1, "rediss://:pw@h:6379?ssl_cert_reqs=required&db=1"),
-        ("redis+socket:///run/r.sock?virtual_host=0", None, "unix:///run/r.sock?db=0"),
-        ("redis+socket:///run/r.sock?virtual_host=0", 1, "unix:///run/r.sock?db=1"),
-        ("unix:///run/r.sock", 1, "unix:///run/r.sock?db=1"),
+        ("redis://h:6379/0", "redis://h:6379/1", "redis://h:6379/1"),
+        ("redis://h", "redis://h/1", "redis://h/1"),
+        (
+            "rediss://:pw@h:6379/3?ssl_cert_reqs=required",
+            "rediss://:pw@h:6379/1?ssl_cert_reqs=required",
+            "rediss://:pw@h:6379/1?ssl_cert_reqs=required",
+        ),
+        (
+            "redis+socket:///run/r.sock?virtual_host=0",
+            "redis+socket:///run/r.sock?virtual_host=1",
+            "unix:///run/r.sock?db=1",
+        ),
     ],
 )
-def test_a_broker_address_as_redis_wants_it(address: str, db: int | None, url: str) -> None:
-    assert redis_url(address, db=db) == url
+def test_the_stream_is_in_another_database_of_the_broker(address: str, other: str, url: str) -> None:
+    assert other_database(address, 1) == other
+    assert redis_url(other) == url
 
 
 def test_a_service_without_addresses_says_how_to_start() -> None:
@@ -42,6 +49,8 @@ def test_addresses_that_are_set_stay_and_others_are_embedded(tmp_path: Path) -> 
     assert full.database_url == given.database_url
     assert full.broker_url is not None
     assert full.broker_url.get_secret_value().startswith("redis+socket://")
+    assert full.stream_url is not None
+    assert full.stream_url.get_secret_value().endswith("virtual_host=1"), "a child has nothing left to inherit"
 
 
 def test_a_missing_file_has_an_empty_mark(tmp_path: Path) -> None:

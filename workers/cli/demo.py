@@ -12,8 +12,10 @@ import typer
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy.exc import OperationalError
 
 from config.settings import Settings, changed, load_settings
 from config.sources import SourceSpec
@@ -22,13 +24,15 @@ from workers.bootstrap import database_url
 from workers.cli.shown import sentence_around
 from workers.cli.system import print_addresses, say, stop_signals
 from workers.domain.errors import StartError, WirewatchError
-from workers.launch import System, repository, running
+from workers.launch import System, free_or_any, repository, running
 from workers.operate.newsroom import NewsroomServer, load_newsroom
 from workers.operate.verdict import mistakes, unfinished
 from workers.store.engine import make_engine
 from workers.store.overview import Counts, broken_invariants, ledger_rows, overview
 
 SAMPLES = repository() / "tests" / "samples" / "newsroom"
+#: Below this many columns an article is shown in lines instead of columns.
+NARROW = 110
 #: A file that says: this folder is a demo's, and may be wiped.
 MARK = "this-is-a-demo"
 
@@ -47,8 +51,10 @@ def demo(
     timeout_s: Annotated[float, typer.Option(help="With --once: give up after this many seconds.")] = 120,
     data_dir: Annotated[Path, typer.Option(help="Wiped at the start.")] = Path("var/demo"),
     samples: Annotated[Path, typer.Option(help="The newsroom that is served.")] = SAMPLES,
-    api_port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
-    flower_port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    api_port: Annotated[
+        int | None, typer.Option(help="Default: the usual one, or a free one when it is taken.")
+    ] = None,
+    flower_port: Annotated[int | None, typer.Option(help="As above.")] = None,
 ) -> None:
     """Run everything on an invented newsroom, served over real HTTP on loopback, and show what comes out."""
     if not samples.is_dir():
@@ -66,7 +72,7 @@ def demo(
                 say(f"every sample link has its outcome, {monotonic() - started:.1f} s after the start")
 
 
-def demo_settings(data_dir: Path, server: NewsroomServer, *, api_port: int, flower_port: int) -> Settings:
+def demo_settings(data_dir: Path, server: NewsroomServer, *, api_port: int | None, flower_port: int | None) -> Settings:
     """Return settings for the newsroom: its own data folder, sources and clocks, made for seconds instead of years."""
     if data_dir.exists() and any(data_dir.iterdir()):
         if not (data_dir / MARK).exists():
@@ -81,19 +87,20 @@ def demo_settings(data_dir: Path, server: NewsroomServer, *, api_port: int, flow
     sources.write_text("version: 1\nsources: []\n", encoding="utf-8")
     add_sources(sources, [SourceSpec(**asdict(one)) for one in server.sources()])
     host_port = server.base_url.removeprefix("http://")
+    usual = load_settings()
     return changed(
-        load_settings(),
+        usual,
         data_dir=data_dir,
         sources_file=sources,
         database_url=None,
         broker_url=None,
         stream_url=None,
-        api_port=api_port,
-        flower_port=flower_port,
+        api_port=free_or_any(usual.api_host, usual.api_port) if api_port is None else api_port,
+        flower_port=free_or_any(usual.flower_host, usual.flower_port) if flower_port is None else flower_port,
         allow_addresses=[host_port],
         host_delay_s=0,
         fetch_deadline_s=8,
-        lease_s=12,
+        lease_s=12,  # a task is killed after 10
         hint_lag_s=3,
         sweep_period_s=1,
         batch_size=8,
@@ -114,19 +121,22 @@ def watch(system: System, server: NewsroomServer, stopped: Event, *, limit_s: fl
     engine = make_engine(database_url(system.settings), role="demo")
     with httpx.Client(base_url=system.api_url, trust_env=False, timeout=10) as client, Screen() as screen:
         while not stopped.wait(0.3):
-            for change in _changes(client, after):
-                after = change["seq"]
-                screen.show(change["article"], _article(client, change["article"]["id"]))
-            found = overview(engine)
-            screen.stand(found.counts)
-            if limit_s is not None:
+            waiting = ["the store or the API does not answer"]
+            try:
+                found = overview(engine)
+                screen.stand(found.counts)
+                for change in _get(client, f"/v1/changes?after={after}")["changes"]:
+                    screen.show(change["article"], _article(client, change["article"]["id"]))
+                    after = change["seq"]
                 waiting = unfinished(server.newsroom, ledger_rows(engine), found.sources)
-                if not waiting and found.last_seq == after and not found.unnumbered:
-                    return
-                if monotonic() - started > limit_s:
-                    raise DemoFailedError(
-                        f"not done after {limit_s:g} s:\n" + "\n".join([*waiting, *system.troubles()])
-                    )
+                waiting += [] if found.last_seq == after and not found.unnumbered else ["changes on their way"]
+            except (httpx.TransportError, httpx.HTTPStatusError, OperationalError):
+                pass  # killed or restarted: the supervisor brings it back, and the next look finds it
+            if limit_s is not None and not waiting:
+                return
+            if limit_s is not None and monotonic() - started > limit_s:
+                told = [*waiting[:10], *([f"and {len(waiting) - 10} more"] if len(waiting) > 10 else [])]
+                raise DemoFailedError(f"not done after {limit_s:g} s:\n" + "\n".join([*told, *system.troubles()]))
     if limit_s is not None:
         raise DemoFailedError("stopped before every sample link had its outcome")
 
@@ -146,20 +156,15 @@ def judge(system: System, server: NewsroomServer) -> None:
         raise DemoFailedError("\n".join(problems))
 
 
-def _changes(client: httpx.Client, after: int) -> list[dict[str, Any]]:
-    response = client.get("/v1/changes", params={"after": after, "limit": 100})
-    if response.status_code == 503:  # the store was restarted: the next look will find it
-        return []
+def _get(client: httpx.Client, path: str) -> dict[str, Any]:
+    response = client.get(path)
     response.raise_for_status()
-    found: list[dict[str, Any]] = response.json()["changes"]
+    found: dict[str, Any] = response.json()
     return found
 
 
 def _article(client: httpx.Client, article_id: str) -> dict[str, Any]:
-    response = client.get(f"/v1/articles/{article_id}")
-    response.raise_for_status()
-    found: dict[str, Any] = response.json()
-    return found
+    return _get(client, f"/v1/articles/{article_id}")
 
 
 class Screen:
@@ -209,6 +214,13 @@ class Screen:
 
     def _rows(self, facts: tuple[str, str, str], flags: list[tuple[str, str]]) -> None:
         """Print one article: fixed shares of the width, so that what is printed one by one stands in columns."""
+        if self._console.width < NARROW:
+            title, outlet, language = facts
+            self._console.print(f"[bold]{title}[/]  {outlet} {language}")
+            for names, sentence in flags:
+                self._console.print(f"  {names.replace(chr(10), '  ')}")
+                self._console.print(Padding(sentence, (0, 0, 0, 4)) if sentence else "")
+            return
         table = Table(box=None, show_header=False, expand=True, padding=(0, 2, 0, 0))
         for share in (6, 3, None, 5, 12):
             table.add_column(ratio=share, width=2 if share is None else None)

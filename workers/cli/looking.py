@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import sleep  # noqa: TID251  (`tail` looks once a second)
 from typing import Annotated, Any
 
@@ -18,13 +20,14 @@ from config.settings import Settings, load_settings
 from workers.bootstrap import Steps, located
 from workers.cli.shown import ago
 from workers.deliver.event import event_of
-from workers.domain.errors import ConfigError, StartError, WirewatchError
+from workers.domain.errors import ConfigError, StartError, Unavailable, WirewatchError
 from workers.launch import check_files
 from workers.operate.lock import holder
 from workers.operate.memory import measure
 from workers.pipeline import QUEUES
 from workers.store.changes import changes_after, last_seq
 from workers.store.migrate import check_known, current_revision, newest_revision
+from workers.store.notes import read_notes
 from workers.store.overview import Overview, broken_invariants, overview
 
 console = Console(highlight=False)
@@ -46,7 +49,7 @@ def status(
     if as_json:
         print(json.dumps(status_json(found, depths), ensure_ascii=False, default=str))
     else:
-        _print_status(found, depths)
+        _print_status(found, depths, read_notes(steps.engine))
     if not found.counts.balanced:
         raise WirewatchError("discovered = in flight + classified + dropped + quarantined does not hold")
 
@@ -75,21 +78,21 @@ def status_json(found: Overview, depths: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _print_status(found: Overview, depths: dict[str, int]) -> None:
+def _print_status(found: Overview, depths: dict[str, int], notes: dict[str, str]) -> None:
     table = Table(title="Sources", title_justify="left", box=box.SIMPLE_HEAD, expand=True)
-    for name in ("source", "last outcome", "polled", "next", "last new", "error"):
+    for name in ("source", "outcome", "next", "error"):
         table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "error" else None)
     for row in found.sources:
         if row["watched"]:
-            table.add_row(
-                row["id"],
-                row["last_outcome"] or "-",
-                ago(row["polled_at"], found.now),
-                ago(row["due_at"], found.now),
-                ago(row["found_at"], found.now),
-                escape((row["last_error"] or "").strip().splitlines()[-1][:200] if row["last_error"] else ""),
-            )
+            error = (row["last_error"] or "").strip().splitlines()
+            when = "now" if row["lease_token"] else ago(row["due_at"], found.now)
+            table.add_row(row["id"], row["last_outcome"] or "-", when, escape(error[-1][:200]) if error else "")
     console.print(table)
+    for name in ("sources_refused", "topics_refused"):
+        if name in notes:
+            console.print(f"[red]{name.replace('_', ' ')}[/], what was in force stays so: {escape(notes[name])}")
+    console.print(f"API        {notes.get('api', '-')}")
+    console.print(f"Flower     {notes.get('flower', '-')}")
     console.print("Queues     " + "  ".join(f"{queue} {depth}" for queue, depth in depths.items()))
     counts = found.counts
     states = counts.by_state
@@ -128,8 +131,15 @@ def _events(steps: Steps, lines: int, topic: str | None, *, follow: bool) -> Ite
     with steps.engine.connect() as connection:
         after = max(0, last_seq(connection) - lines)
     while True:
-        with steps.engine.connect() as connection:
-            rows = changes_after(connection, after, 100, topic=topic)
+        try:
+            with steps.engine.connect() as connection:
+                rows = changes_after(connection, after, 100, topic=topic)
+        except OperationalError as error:
+            if not follow:
+                raise Unavailable(f"the database does not answer ({_first_line(error)})") from error
+            console.print(f"[dim]the database does not answer ({escape(_first_line(error))}); trying again[/]")
+            sleep(1)
+            continue
         for row in rows:
             after = row["seq"]
             yield event_of(row)
@@ -143,7 +153,8 @@ def _line(event: dict[str, Any]) -> str:
     article = event["article"]
     flags = " ".join(f"{flag['topic']}:{flag['probability']:.2f}" for flag in article["flags"] if flag["flagged"])
     when = (article["published"] or event["time"])[:16].replace("T", " ")
-    return f"{event['seq']}  {when}  {article['source']['id']:<20} {article['language']}  {article['title']}  [{flags}]"
+    source, language = article["source"]["id"], article["language"]
+    return f"{event['seq']}  {when}  {source:<20} {language}  {article['title']}  {flags or '-'}"
 
 
 def memory() -> None:
@@ -152,7 +163,7 @@ def memory() -> None:
     pid = holder(folder)
     found = measure(pid) if pid else []
     if not found:
-        raise StartError(f"no system runs on {folder}: start it with `wirewatch run`")
+        raise Unavailable(_nothing_runs(folder))
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("process")
     for name in ("pid", "resident MB", "its share MB"):
@@ -176,7 +187,6 @@ def doctor() -> None:
     settings = load_settings()
     checks: list[tuple[str, Callable[[Settings], list[str]]]] = [
         ("settings and files", _files),
-        ("manners", _manners),
         ("disk", _disk),
         ("database", _database),
         ("Redis", _redis),
@@ -191,6 +201,8 @@ def doctor() -> None:
         console.print(f"{'[red]✗[/]' if found else '[green]✓[/]'} {name}")
         for trouble in found:
             console.print(f"    {escape(trouble)}")
+    if settings.contact is None:
+        console.print("[yellow]![/] manners: set WIREWATCH_CONTACT, so that an outlet can reach you before it bans you")
     if troubles:
         raise typer.Exit(1)
 
@@ -200,14 +212,6 @@ def _files(settings: Settings) -> list[str]:
         check_files(settings)
     except ConfigError as error:
         return [str(problem) for problem in error.problems]
-    return []
-
-
-def _manners(settings: Settings) -> list[str]:
-    if settings.contact is None:
-        return [
-            "no contact in the User-Agent: set WIREWATCH_CONTACT, so that an outlet can reach you before it bans you"
-        ]
     return []
 
 
@@ -254,16 +258,28 @@ def _schedule(settings: Settings) -> list[str]:
     return _of_overview(settings, health_problems)
 
 
-def _sources(settings: Settings) -> list[str]:
-    def failing(found: Overview) -> list[str]:
-        rows = [row for row in found.sources if row["watched"] and row["failures"]]
-        return [
-            f"{row['id']}: {row['last_outcome']} {row['failures']} times in a row, next try "
-            f"{ago(row['due_at'], found.now)}; `wirewatch sources check {row['url']}` tries it now"
-            for row in rows
-        ]
+#: More failing sources than this are told together.
+MANY = 5
 
-    return _of_overview(settings, failing)
+
+def _sources(settings: Settings) -> list[str]:
+    return _of_overview(settings, failing_sources)
+
+
+def failing_sources(found: Overview) -> list[str]:
+    """Return what fails among the sources, in words: each, or together when they are many."""
+    watched = [row for row in found.sources if row["watched"]]
+    rows = [row for row in watched if row["failures"]]
+    if len(rows) > MANY:
+        by_outcome = Counter(row["last_outcome"] for row in rows)
+        told = ", ".join(f"{outcome} {count}" for outcome, count in by_outcome.most_common())
+        alike = ": is there a network?" if len(rows) == len(watched) else ""
+        return [f"{len(rows)} of {len(watched)} sources fail ({told}){alike}; `wirewatch status` shows each"]
+    return [
+        f"{row['id']}: {row['last_outcome']}, {row['failures']} in a row, next try {ago(row['due_at'], found.now)}; "
+        f"`wirewatch sources check {row['id']}` tries it now"
+        for row in rows
+    ]
 
 
 def _promises(settings: Settings) -> list[str]:
@@ -281,20 +297,27 @@ def _of_overview(settings: Settings, check: Callable[[Overview], list[str]]) -> 
 
 
 def _running_system() -> Steps:
-    """Return steps on the running system's servers. Raises StartError when they do not answer."""
-    settings = located(load_settings())
-    steps = Steps(settings)
+    """Return steps on the running system's servers. Raises Unavailable when they do not answer."""
+    chosen = load_settings()
+    steps = Steps(located(chosen))
     try:
         with steps.engine.connect() as connection:
             if current_revision(connection) != newest_revision():
                 raise StartError("the database is not at this program's schema: run `wirewatch migrate`")
         steps.broker.ping()
     except (OperationalError, RedisError) as error:
-        raise StartError(
-            f"no system runs on {settings.data_dir} ({_first_line(error)}): start it with `wirewatch run`, "
-            "or set WIREWATCH_DATABASE_URL and WIREWATCH_BROKER_URL"
-        ) from error
+        if chosen.database_url is None and holder(chosen.data_dir) is None:
+            raise Unavailable(_nothing_runs(chosen.data_dir)) from error
+        raise Unavailable(f"the store or Redis does not answer: {_first_line(error)}") from error
     return steps
+
+
+def _nothing_runs(folder: Path) -> str:
+    """Return the sentence for a folder that no system runs on, with the demo's when that one is meant."""
+    demo = folder / "demo"
+    if holder(demo) is not None:
+        return f"no system runs on {folder}, but a demo on {demo}: say WIREWATCH_DATA_DIR={demo}"
+    return f"no system runs on {folder}: start it with `wirewatch run`"
 
 
 def _first_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ from workers.cli.endings import told_in_words
 
 #: Module of this package -> its commands, in the order of the help.
 FAMILIES = {
-    "system": ("run",),
+    "system": ("run", "stop"),
     "demo": ("demo",),
     "looking": ("status", "tail", "doctor", "memory"),
     "trying": ("extract", "classify"),

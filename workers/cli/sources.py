@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,14 +55,15 @@ def list_sources(
             told = {name: row[name] for name in ("last_outcome", "last_error", "failures", "due_at")} if row else {}
             print(json.dumps(spec.model_dump() | told, ensure_ascii=False, default=str))
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("id", "name", "lang", "country", "owner", "state", "last outcome"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    table = Table(box=box.SIMPLE_HEAD, expand=True)
+    for name in ("id", "lang", "country", "state", "outcome", "name", "owner"):
+        wide = name in {"name", "owner"}
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if wide else None)
     for spec in specs:
         row = rows.get(spec.id)
         outcome = "off" if not spec.enabled else (row["last_outcome"] or "-") if row else "-"
-        facts = (spec.id, escape(spec.name), spec.language, spec.country, escape(spec.owner))
-        table.add_row(*facts, "state" if spec.state_owned else "", outcome)
+        facts = (spec.id, spec.language, spec.country, "state" if spec.state_owned else "", outcome)
+        table.add_row(*facts, escape(spec.name), escape(spec.owner))
     console.print(table)
     console.print(f"{len(specs)} sources in {settings.sources_file}")
 
@@ -107,23 +109,30 @@ def check(
     """Fetch a feed once and show what would be ingested. Nothing is stored."""
     settings = load_settings()
     known = {spec.id: spec for spec in load_sources(settings.sources_file)}
-    spec = known.get(what) or _spec(
-        settings.sources_file, id="check", name="-", url=what, language="en", country="GB", owner="-", state_owned=False
-    )
+    spec = known.get(what) or _unknown(what, known)
     answer = asyncio.run(_ask_once(settings, spec))
     entries = answer.feed.entries if answer.feed else ()
     if as_json:
         print(json.dumps(_check_json(spec, answer), ensure_ascii=False))
-    else:
-        console.print(f"[bold]{answer.outcome}[/] {escape(answer.detail)}  {len(entries)} entries from {spec.url}")
-        table = Table("published", "title", "link")
+    elif entries or answer.outcome is FeedOutcome.EMPTY:
+        console.print(f"[bold]{answer.outcome}[/]: {len(entries)} entries from {spec.url}")
+        console.print(f"[yellow]{escape(answer.detail)}[/]" if answer.detail else "", end="\n" if answer.detail else "")
+        table = Table("published", "title", "link", box=box.SIMPLE_HEAD)
         for one in entries:
             when = one.published.isoformat(" ", "minutes") if one.published else "-"
             table.add_row(when, escape(one.title), escape(one.url))
-        if entries:
-            console.print(table)
+        console.print(table)
     if not entries and answer.outcome is not FeedOutcome.EMPTY:
         raise WirewatchError(f"{spec.url}: {answer.outcome}: {answer.detail or 'nothing to ingest'}")
+
+
+def _unknown(what: str, known: dict[str, SourceSpec]) -> SourceSpec:
+    """Return a nameless source for an address; a word that is no address is a mistyped id."""
+    if "://" not in what:
+        near = get_close_matches(what, known, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise WirewatchError(f"{what!r} is neither an address nor the id of a source{hint}")
+    return _spec(Path(what), id="check", name="-", url=what, language="en", country="GB", owner="-", state_owned=False)
 
 
 def _check_json(spec: SourceSpec, answer: Answer) -> dict[str, Any]:
@@ -177,8 +186,12 @@ def import_opml(
         parse_opml(data, str(file)), known, language=language, country=country, owner=owner, state_owned=state_owned
     )
     add_sources(path, specs)
+    known_already = [words for words in left_out if "already" in words]
     for words in left_out:
-        console.print(f"left out: {escape(words)}")
+        if words not in known_already:
+            console.print(f"left out: {escape(words)}")
+    if known_already:
+        console.print(f"{len(known_already)} were already there")
     console.print(f"added {len(specs)} sources to {path}, left out {len(left_out)}")
 
 

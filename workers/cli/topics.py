@@ -1,10 +1,10 @@
 """`wirewatch topics`: the packs that say what is flagged."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -33,10 +33,12 @@ def list_topics(as_json: Annotated[bool, typer.Option("--json", help="One JSON o
         for pack in packs:
             print(json.dumps(topic_json(pack), ensure_ascii=False))
         return
-    table = Table("id", "name", "version", "terms", "languages")
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("id", "terms", "languages", "version"):
+        table.add_column(name, no_wrap=name != "languages")
     for pack in packs:
         terms = sum(1 for _ in pack.weighted_terms())
-        table.add_row(pack.id, escape(pack.name), pack.version, str(terms), " ".join(sorted(pack.terms)))
+        table.add_row(pack.id, str(terms), " ".join(sorted(pack.terms)), pack.version)
     console.print(table)
 
 
@@ -46,10 +48,21 @@ def show(topic: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     pack = _pack(topic)
     console.print(f"[bold]{escape(pack.name)}[/]  {pack.id}  version {pack.version}  threshold {pack.threshold:g}")
     console.print(escape(pack.description.strip()), "\n")
-    table = Table("language", "term", "weight")
+    table = Table("language", "term", "points", box=box.SIMPLE_HEAD)
     for language, term, weight in pack.weighted_terms():
         table.add_row(language, escape(term), f"{weight:g}")
     console.print(table)
+    for rule in pack.rules:
+        console.print(f"rule: {' and '.join(rule.groups)} within {rule.within} words, {rule.weight:g} points")
+    groups = Table("group", "language", "words", box=box.SIMPLE_HEAD)
+    for language, of_language in pack.groups.items():
+        for group, words in of_language.items():
+            groups.add_row(group, language, escape(", ".join(words)))
+    if pack.groups:
+        console.print(groups)
+    for language, phrase in pack.masks():
+        console.print(f"hides evidence ({language}): {escape(phrase)}")
+    console.print(f"{len(pack.examples)} examples; `wirewatch topics test {pack.id}` runs them")
 
 
 @app.command()
@@ -78,7 +91,9 @@ def test(topic: Annotated[str | None, typer.Argument(metavar="[ID]", help="Defau
 
 
 @app.command("try")
-def try_file(file: Annotated[Path, typer.Argument(help="A text (title on the first line) or an HTML page.")]) -> None:
+def try_file(
+    file: Annotated[str, typer.Argument(metavar="FILE|URL|-", help="A text (title on the first line) or a page.")],
+) -> None:
     """Show what every pack makes of a text: probabilities below the threshold too."""
     article = article_of(file)
     classifier = make_classifier(load_settings().topics_dir)

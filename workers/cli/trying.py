@@ -14,6 +14,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from config.settings import Settings, load_settings
 from workers.bootstrap import extract_page, http_client, make_classifier, utc_now
@@ -22,7 +23,7 @@ from workers.domain.errors import ConfigError, Problem, WirewatchError
 from workers.domain.outcomes import Advanced, Dropped
 from workers.domain.values import Article, Entry, FeedEntry, Page, Source
 from workers.fetch.stage import fetch_page
-from workers.store.articles import flag_json
+from workers.store.articles import flag_json, iso
 
 console = Console(highlight=False)
 #: Stands in for the ledger's row where there is none.
@@ -43,11 +44,11 @@ def extract_command(
     url: Annotated[str, typer.Option(help="With a FILE: the address it was saved from.")] = "",
 ) -> None:
     """Show the clean text that a page gives."""
-    if jsonl:
+    if jsonl == (what is not None):
+        raise typer.BadParameter("give a FILE, a URL, or --jsonl (which reads standard input)")
+    if jsonl or what is None:
         _each_line(extract_line)
         return
-    if what is None:
-        raise typer.BadParameter("give a FILE, a URL, or --jsonl")
     page = _fetched(what, load_settings()) if what.startswith(("http://", "https://")) else _saved(Path(what), url)
     found = extraction(page)
     if found["outcome"] != "extracted":
@@ -59,31 +60,45 @@ def extract_command(
 
 
 def classify_command(
-    file: Annotated[Path | None, typer.Argument(help="A text file (title on the first line) or an HTML page.")] = None,
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE|URL|-]", help="A text (title on the first line) or a page; - reads standard input."
+        ),
+    ] = None,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help='Read {"id", "title", "text"} lines from standard input.')
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="Topics below their threshold too.")] = False,
 ) -> None:
     """Show the flags that a text gets, and the sentences that raised them."""
-    settings = load_settings()
-    classify = classifying(settings, every=every)
-    if jsonl:
+    if jsonl == (what is not None):
+        raise typer.BadParameter("give a FILE, a URL, -, or --jsonl (which reads standard input)")
+    classify = classifying(load_settings(), every=every)
+    if jsonl or what is None:
         _each_line(classify)
         return
-    if file is None:
-        raise typer.BadParameter("give a FILE, or --jsonl")
-    line = article_of(file)
-    found = classify({"id": str(file), **line})
-    console.print(f"[bold]{escape(line['title'])}[/]  [dim]{found['language']}[/]")
+    article = article_of(what)
+    found = classify({"id": what, **article})
+    console.print(f"[bold]{escape(article['title'])}[/]  [dim]{found['language']}[/]")
     for flag in found["flags"]:
         console.print(
             f"[bold]{flag['topic']}[/] {flag['probability']:.2f}{'' if flag['flagged'] else ' (not flagged)'}"
         )
-        for span in flag["evidence"][:3]:
-            console.print(f"    [dim]{span['field']}:[/] {escape(sentence_around(line, span))}")
+        for sentence, words in list(sentences_of(article, flag["evidence"]).items())[:3]:
+            shown = Text(f"    {sentence}", style="dim")
+            shown.highlight_words(words, style="not dim bold")
+            console.print(shown)
     if not found["flags"]:
         console.print("[dim]no flag[/]")
+
+
+def sentences_of(article: dict[str, str], evidence: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return each sentence that holds evidence, once, with the words that raised the flag."""
+    found: dict[str, list[str]] = {}
+    for span in evidence:
+        found.setdefault(sentence_around(article, span), []).append(" ".join(span["text"].split()))
+    return found
 
 
 def extract_line(line: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +121,7 @@ def _article_json(article: Article) -> dict[str, Any]:
     return {
         "title": article.title,
         "text": article.text,
-        "published": article.published.isoformat() if article.published else None,
+        "published": iso(article.published),
         "published_from": article.published_from,
         "language": article.language,
         "language_confidence": round(article.language_confidence, 3),
@@ -140,39 +155,58 @@ def _without_version(flag: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flag.items() if name != "pack_version"}
 
 
-def article_of(file: Path) -> dict[str, str]:
-    """Return title and text of a file: an HTML page, or plain text whose first line is the title."""
+def article_of(what: str) -> dict[str, str]:
+    """Return title and text of a file, a page's address, or standard input ("-").
+
+    A text has its title on the first line. Raises ConfigError for what cannot be read, WirewatchError for a page that
+    is no article.
+    """
     from workers.extract.text import tidy
 
-    body = _read(file)
+    if what.startswith(("http://", "https://")):
+        return _title_and_text(what, extraction(_fetched(what, load_settings())))
+    body = sys.stdin.buffer.read() if what == "-" else _read(Path(what))
     if b"<html" in body[:2_000].lower() or b"<!doctype html" in body[:2_000].lower():
-        found = extraction(_saved(file, ""))
-        if found["outcome"] != "extracted":
-            raise WirewatchError(f"{file}: {found['outcome']}: {found['reason']}")
-        return {"title": found["title"], "text": found["text"]}
+        return _title_and_text(what, extraction(_page(body, "")))
     try:
         title, _, text = body.decode("utf-8").strip().partition("\n")
     except UnicodeDecodeError as error:
-        raise ConfigError(Problem(file=file, message="neither an HTML page nor UTF-8 text")) from error
+        raise ConfigError(Problem(file=what, message="neither an HTML page nor UTF-8 text")) from error
     return {"title": title.strip(), "text": tidy(text)}
+
+
+def _title_and_text(what: str, found: dict[str, Any]) -> dict[str, str]:
+    if found["outcome"] != "extracted":
+        raise WirewatchError(f"{what}: {found['outcome']}: {found['reason']}")
+    return {"title": found["title"], "text": found["text"]}
 
 
 def _each_line(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Answer standard input line by line, in order; a bad line gets an error object, never a crash."""
+    if sys.stdin is None:
+        raise WirewatchError("standard input is closed: --jsonl reads its lines from there")
     for number, raw in enumerate(sys.stdin.buffer, start=1):
         if not raw.strip():
             continue
         name: Any = None
         try:
-            line = json.loads(raw)
+            line = _json(raw)
             if not isinstance(line, dict):
                 raise TypeError("not a JSON object")  # noqa: TRY301
             name = line.get("id")
             result = {"id": name, **answer(line)}
         except Exception as error:  # noqa: BLE001  (the next line is somebody else's; this one's error is its answer)
             result = {"id": name, "outcome": "error", "error": f"line {number}: {_told(error)}"}
-        sys.stdout.write(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n")
-        sys.stdout.flush()
+        # UTF-8 whatever the terminal speaks: programs read this
+        sys.stdout.buffer.write(json.dumps(result, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw.decode("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
 
 
 def _told(error: Exception) -> str:
@@ -189,7 +223,11 @@ def _string(line: dict[str, Any], name: str, default: str | None = None) -> str:
 
 
 def _saved(file: Path, url: str) -> Page:
-    return Page(url=url, status=200, content_type="text/html", charset=None, body=_read(file), fetched_at=utc_now())
+    return _page(_read(file), url)
+
+
+def _page(body: bytes, url: str) -> Page:
+    return Page(url=url, status=200, content_type="text/html", charset=None, body=body, fetched_at=utc_now())
 
 
 def _fetched(url: str, settings: Settings) -> Page:

@@ -5,17 +5,29 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel, Field
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError, TimeoutError  # noqa: A004  (no connection is free)
 
+from workers.deliver.contract import (
+    Articles,
+    Changes,
+    FullArticle,
+    Health,
+    Problem,
+    Sources,
+    SourceStatus,
+    Topic,
+    Topics,
+)
 from workers.deliver.event import event_of
 from workers.deliver.metrics import render
-from workers.store.changes import changes_after, last_seq
+from workers.domain.outcomes import FeedOutcome
+from workers.store.changes import changes_after, last_seq, stream_trouble
 from workers.store.overview import Pulse, flow, list_sources, pulse
-from workers.store.reading import article_by_id, list_articles
+from workers.store.reading import article_by_id, list_articles, was_flagged
 
 MOST = 500
 
@@ -29,29 +41,8 @@ Language = Annotated[str | None, Query(pattern="^[a-z]{2,3}$", description="ISO 
 Country = Annotated[str | None, Query(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2, of the source's seat.")]
 
 
-class Change(BaseModel):
-    """One event of the append-only change log."""
-
-    seq: int = Field(description="The cursor: 1, 2, 3, ... without gaps.")
-    event_id: str = Field(description="Never changes; an event seen twice has the same one.")
-    type: str = Field(description="created | updated | reclassified | withdrawn")
-    time: str
-    article: dict[str, Any] = Field(description="The article as it was then; its text is at /v1/articles/{id}.")
-
-
-class Changes(BaseModel):
-    """A page of the change log."""
-
-    changes: list[Change]
-    next_after: int = Field(description="Give this as `after` next time. It never goes back.")
-    last_seq: int = Field(description="The newest number there is; ask again at once while next_after is smaller.")
-
-
-class Articles(BaseModel):
-    """A page of articles, newest first."""
-
-    articles: list[dict[str, Any]]
-    next_before: str | None = Field(description="Give this as `before` for the next page; null at the end.")
+#: Readers of everything are told this when the database is away.
+AWAY: dict[int | str, dict[str, Any]] = {503: {"model": Problem, "description": "The store does not answer."}}
 
 
 def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version: str) -> FastAPI:
@@ -62,6 +53,7 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
         summary="What the world's press reports on the watched topics",
         docs_url=None,
         redoc_url=None,
+        responses=AWAY,
     )
 
     @api.exception_handler(OperationalError)
@@ -69,7 +61,7 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
     def unavailable(_request: Request, _error: Exception) -> JSONResponse:
         return JSONResponse({"detail": "the store does not answer; try again"}, 503, headers={"retry-after": "5"})
 
-    @api.get("/v1/changes", tags=["delivery"])
+    @api.get("/v1/changes", tags=["delivery"], response_model=Changes)
     def changes(
         after: Annotated[int, Query(ge=0, le=2**62, description="The last seq you have.")] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
@@ -77,56 +69,64 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
         language: Language = None,
         source: Name = None,
         country: Country = None,
-    ) -> Changes:
+    ) -> JSONResponse:
         """Read the change log from a cursor: in order, without gaps, nothing twice."""
         only = {"topic": topic, "language": language, "source": source, "country": country}
         with engine.connect() as connection:
+            refuse_unknown(connection, topic, topics())
             newest = last_seq(connection)
             until = min(newest, after + LOOK_AHEAD)
             rows = changes_after(connection, after, limit, until=until, **only)
         # a page that is not full has looked at everything up to `until`
         reached = rows[-1]["seq"] if len(rows) == limit else max(after, until)
-        return Changes(changes=[Change(**event_of(row)) for row in rows], next_after=reached, last_seq=newest)
+        return JSONResponse({"changes": [event_of(row) for row in rows], "next_after": reached, "last_seq": newest})
 
-    @api.get("/v1/articles", tags=["articles"])
+    @api.get("/v1/articles", tags=["articles"], response_model=Articles)
     def articles(
         limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
         before: Annotated[UUID | None, Query(description="`next_before` of the page before.")] = None,
         topic: Name = None,
         language: Language = None,
         source: Name = None,
-    ) -> Articles:
+    ) -> JSONResponse:
         """List classified articles, newest discovery first."""
         with engine.connect() as connection:
+            refuse_unknown(connection, topic, topics())
             rows = list_articles(connection, limit=limit, before=before, topic=topic, language=language, source=source)
-        return Articles(articles=rows, next_before=rows[-1]["id"] if len(rows) == limit else None)
+        return JSONResponse({"articles": rows, "next_before": rows[-1]["id"] if len(rows) == limit else None})
 
-    @api.get("/v1/articles/{article_id}", tags=["articles"])
-    def article(article_id: UUID) -> dict[str, Any]:
+    missing: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such article."}}
+
+    @api.get("/v1/articles/{article_id}", tags=["articles"], response_model=FullArticle, responses=missing)
+    def article(article_id: UUID) -> JSONResponse:
         """Return one article with its text, its flags and their evidence."""
         with engine.connect() as connection:
             found = article_by_id(connection, article_id)
         if found is None:
             raise HTTPException(404, "no classified article has this id")
-        return found
+        return JSONResponse(found)
 
     @api.get("/v1/topics", tags=["configuration"])
-    def list_topics() -> dict[str, Any]:
+    def list_topics() -> Topics:
         """Return the topic packs in force."""
-        return {"topics": topics()}
+        return Topics(topics=[Topic(**one) for one in topics()])
 
     @api.get("/v1/sources", tags=["configuration"])
-    def sources() -> dict[str, Any]:
+    def sources() -> Sources:
         """Return the sources with how they do: last outcome, error, next poll."""
-        return {"sources": [source_json(row) for row in list_sources(engine)]}
+        return Sources(sources=[source_status(row) for row in list_sources(engine)])
 
-    @api.get("/healthz", tags=["operation"])
-    def healthz(response: Response) -> dict[str, Any]:
-        """Return 200 when the store answers and the schedule ticks, else 503 with what is wrong."""
+    unwell: dict[int | str, dict[str, Any]] = {503: {"model": Health | Problem, "description": "Something is wrong."}}
+
+    @api.get("/healthz", tags=["operation"], responses=unwell)
+    def healthz(response: Response) -> Health:
+        """Return 200 when the store answers, the schedule ticks and the stream is ours, else 503 with what is wrong."""
         found = pulse(engine)
-        problems = health_problems(found)
+        with engine.connect() as connection:
+            trouble = stream_trouble(connection)
+        problems = [*health_problems(found), *([trouble] if trouble else [])]
         response.status_code = 503 if problems else 200
-        return {"ok": not problems, "problems": problems, "last_seq": found.last_seq}
+        return Health(ok=not problems, problems=problems, last_seq=found.last_seq)
 
     @api.get("/metrics", tags=["operation"], include_in_schema=False)
     def metrics() -> Response:
@@ -134,6 +134,18 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
         return Response(render(flow(engine), list_sources(engine)), media_type=CONTENT_TYPE_LATEST)
 
     return api
+
+
+def refuse_unknown(connection: Connection, topic: str | None, packs: list[dict[str, Any]]) -> None:
+    """Refuse a topic that no pack in force has and no article ever had: a typing error must not read as an empty log.
+
+    Raises RequestValidationError, which is answered like any other bad parameter.
+    """
+    known = sorted(one["id"] for one in packs)
+    if topic is None or topic in known or was_flagged(connection, topic):
+        return
+    problem = f"no topic has this id; known are: {', '.join(known)}"
+    raise RequestValidationError([{"type": "unknown_topic", "loc": ("query", "topic"), "msg": problem, "input": topic}])
 
 
 #: Seconds without a tick after which somebody must be told (RELIABILITY.md Q16).
@@ -151,8 +163,9 @@ def health_problems(found: Pulse) -> list[str]:
     return problems
 
 
-def source_json(row: Any) -> dict[str, Any]:
+def source_status(row: Any) -> SourceStatus:
     """Return a source row as the API shows it."""
-    shown = ("id", "name", "url", "language", "country", "owner", "state_owned", "watched", "interval_s", "outcomes")
-    told = ("last_outcome", "last_error", "failures", "polled_at", "succeeded_at", "found_at")
-    return {name: row[name] for name in (*shown, *told)} | {"next_poll_at": row["not_before"]}
+    shown = {name: row[name] for name in SourceStatus.model_fields if name != "next_poll_at"}
+    if row["last_outcome"] == FeedOutcome.BUG and row["last_error"]:
+        shown["last_error"] = row["last_error"].strip().splitlines()[-1]  # of a traceback: its paths are nobody's
+    return SourceStatus(**shown, next_poll_at=row["not_before"])

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, read from the ledger. Pure.
+"""Metrics for Prometheus, made of what was read from the ledger: values in, text out.
 
 Counters in worker processes would be lost with them, and the ledger has counted already: so one scrape of the API tells
 of the whole system, however many workers run and die.

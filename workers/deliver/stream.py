@@ -1,7 +1,8 @@
 """The Redis stream: a copy of the change log for consumers who like streams (edge).
 
 Ids equal the sequence (`<seq>-0`), so Redis itself refuses a repeat. The log is the truth: after a flush the stream is
-filled again from it.
+filled again from it. A stream is never deleted, and written only by the ledger whose id stands beside it: an address
+that was inherited by mistake must not cost another newsroom its stream and its consumer groups.
 """
 
 import json
@@ -14,8 +15,12 @@ from redis.retry import Retry
 
 STREAM = "wirewatch:changes"
 
-#: Redis is away, stuck or still loading its file; as opposed to an answer that should not be.
-UNREACHABLE = (redis.ConnectionError, redis.TimeoutError)
+#: The id of the ledger that the stream is a copy of. Written before the first entry: entries without it are not ours.
+OWNER = f"{STREAM}:ledger"
+
+#: Redis takes nothing now and may later: it is away, stuck or still loading its file; it is full; or it was flushed
+#: under our hands. As opposed to an answer that should not be.
+NOT_TAKEN = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.WatchError)
 
 
 class ChangeStream:
@@ -35,22 +40,36 @@ class ChangeStream:
             return 0
         return int(info["last-generated-id"].split(b"-")[0])
 
-    def forget(self) -> None:
-        """Delete the stream and its consumer groups."""
-        self._redis.delete(STREAM)
+    def owner(self) -> str | None:
+        """Return the id of the ledger that the stream belongs to; None when it has none."""
+        found: Any = self._redis.get(OWNER)
+        return found.decode(errors="replace") if found is not None else None
 
-    def append(self, events: Sequence[dict[str, Any]]) -> None:
-        """Add events in the order of their `seq`."""
-        pipe = self._redis.pipeline(transaction=False)
-        for one in events:
-            pipe.xadd(
-                STREAM,
-                {"event": json.dumps(one, ensure_ascii=False, separators=(",", ":"))},
-                id=f"{one['seq']}-0",
-                maxlen=self.length,
-                approximate=True,
-            )
-        pipe.execute()
+    def claim(self, ledger: str) -> None:
+        """Make a stream without entries this ledger's, unless another one was quicker."""
+        self._redis.set(OWNER, ledger, nx=True)
+
+    def append(self, ledger: str, events: Sequence[dict[str, Any]]) -> None:
+        """Add events in the order of their `seq`: all of them or none, and only while the stream is `ledger`'s.
+
+        All or none, because the last id tells how far the stream has come: when Redis is full and one entry is refused
+        while a later one passes, the gap would never be seen again. Raises WatchError when the stream is not, or
+        ceases to be, this ledger's.
+        """
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.watch(OWNER)  # type: ignore[no-untyped-call]
+            if self.owner() != ledger:
+                raise redis.WatchError("the stream does not belong to this ledger any more")
+            pipe.multi()
+            for one in events:
+                pipe.xadd(
+                    STREAM,
+                    {"event": json.dumps(one, ensure_ascii=False, separators=(",", ":"))},
+                    id=f"{one['seq']}-0",
+                    maxlen=self.length,
+                    approximate=True,
+                )
+            pipe.execute()
 
 
 def connect(url: str) -> redis.Redis:

@@ -3,12 +3,15 @@
 WirewatchError
 ├── ConfigError      what an operator wrote cannot be used (exit 78)
 ├── StartError       a port, folder or server cannot be used (exit 78)
+├── Unavailable      something does not answer now, and may later (exit 75)
 └── FetchFailed      no usable answer came (workers/domain/ports.py); an ending of the path
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+#: `EX_TEMPFAIL` of `sysexits.h`: "the user is invited to retry".
+EXIT_UNAVAILABLE = 75
 #: `EX_CONFIG` of sysexits.h: "something was found in an unconfigured or misconfigured state".
 EXIT_CONFIG = 78
 
@@ -41,3 +44,7 @@ class ConfigError(WirewatchError):
 
 class StartError(WirewatchError):
     """Something outside (a port, a folder, a server) keeps the system from starting; the message says what to do."""
+
+
+class Unavailable(WirewatchError):  # noqa: N818  (what it is, for whoever restarts us)
+    """Something does not answer, or not in time. Nothing to edit: whoever supervises us should try again."""

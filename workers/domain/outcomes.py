@@ -87,6 +87,7 @@ class FeedOutcome(StrEnum):
     RATE_LIMITED = "rate_limited"
     BROKEN_BODY = "broken_body"
     BUG = "bug"
+    CRASHED = "crashed"  # the process that polled it died: it is polled alone until a poll ends
 
     @property
     def is_success(self) -> bool:

@@ -3,7 +3,7 @@
 Source -> Entry -> Page -> Article -> Flag -> Change
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -44,6 +44,7 @@ class Entry:
     feed: FeedEntry
     discovered_at: datetime
     attempt: int  # 1 at the first try
+    failures: int = 0  # earlier tries that failed in a way that nobody expected
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,7 @@ class Article:
     authors: tuple[str, ...] = ()
     published: datetime | None = None
     published_from: str | None = None  # page | feed
-    quality: str = "full"  # full | fast | summary: the rung of the ladder that gave the text
+    quality: str = "full"  # full (from the page) | summary (the page gave none, this is the feed's)
     extractor: str = ""  # name and version
 
 
@@ -102,20 +103,3 @@ class Classification:
 
     flags: tuple[Flag, ...] = ()
     model: str = ""  # name and version of the classifier
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Relation:
-    """Where an article stands among those already stored."""
-
-    text_sha: str  # sha256 hex of the folded text
-    duplicate_of: UUID | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Host:
-    """What is remembered of one host, to be polite to it."""
-
-    name: str
-    next_allowed_at: datetime
-    extra: dict[str, str] = field(default_factory=dict)

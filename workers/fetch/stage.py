@@ -2,7 +2,8 @@
 
 import asyncio
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from uuid import UUID
 
 from workers.domain.outcomes import Advanced, Deferred, Failed, Outcome, QuarantineReason, RetryReason, State
@@ -10,6 +11,7 @@ from workers.domain.ports import FetchFailed, Get
 from workers.domain.values import Entry, Page
 from workers.fetch.manners import content_type
 from workers.store.ledger import Ledger, Settled
+from workers.store.outage import insist
 from workers.store.pages import write_pages
 
 #: Media types under which the world serves its articles; an absent header is taken too.
@@ -19,17 +21,30 @@ ARTICLE_TYPES = ("text/html", "application/xhtml", "text/plain", "application/xm
 SETTLE_EVERY_S = 0.5
 
 
-async def fetch_entries(ids: Iterable[UUID], *, ledger: Ledger, get: Get) -> Settled[Page]:
-    """Fetch these entries at the same time and settle each as it is done."""
+async def fetch_entries(
+    ids: Iterable[UUID], *, ledger: Ledger, get: Get, hand_on: Callable[[list[UUID]], None] | None = None
+) -> Settled[Page]:
+    """Fetch these entries at the same time and settle each as it is done.
+
+    `hand_on` is called, in a thread, with the ids that went on, after each settlement: they need not wait for the
+    slowest page. While the store is away, settling is tried again and the other fetches go on.
+    """
     claim = ledger.claim(ids, State.DISCOVERED)
     settled: Settled[Page] = Settled()
     waiting = {asyncio.create_task(fetch_page(one, get)): one for one in claim.entries}
     try:
-        while waiting:
-            done, _ = await asyncio.wait(waiting, timeout=SETTLE_EVERY_S)
-            if done:
+        with ledger.blameless(claim):
+            while waiting:
+                done, _ = await asyncio.wait(waiting, timeout=SETTLE_EVERY_S)
+                if not done:
+                    continue
                 endings = [(waiting.pop(task), task.result()) for task in done]
-                settled.add(ledger.settle(claim, endings, to=State.FETCHED, write=write_pages))
+                settle = partial(ledger.settle, claim, endings, to=State.FETCHED, write=write_pages)
+                # in a thread: the deadlines of the other pages run on
+                step = await asyncio.to_thread(insist, settle, until=claim.until)
+                settled.add(step)
+                if hand_on is not None and step.advanced:
+                    await asyncio.to_thread(hand_on, step.advanced)
     finally:  # the store failed: nobody waits for the others any more
         for task in waiting:
             task.cancel()

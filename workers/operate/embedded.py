@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic, sleep  # noqa: TID251  (waits for a process, which sends no event)
 
-from workers.domain.errors import StartError
+from workers.domain.errors import StartError, Unavailable
 
 #: `sun_path` of unix(7) has 108 bytes, of which the last is the closing NUL.
 SOCKET_PATH_MAX = 107
@@ -71,7 +71,7 @@ def package_folder(package: str) -> Path | None:
 def wait_until_ready(name: str, attempt: Callable[[], None], errors: type[Exception], timeout_s: float) -> None:
     """Call `attempt` until it no longer raises `errors`, for at most `timeout_s` seconds.
 
-    Raises StartError with the last answer of the server when the time is up.
+    Raises Unavailable with the last answer of the server when the time is up.
     """
     deadline = monotonic() + timeout_s
     while True:
@@ -79,7 +79,7 @@ def wait_until_ready(name: str, attempt: Callable[[], None], errors: type[Except
             attempt()
         except errors as error:
             if monotonic() >= deadline:
-                raise StartError(f"{name} was not ready within {timeout_s:g} s: {error}") from error
+                raise Unavailable(f"{name} was not ready within {timeout_s:g} s: {error}") from error
             sleep(ASK_EVERY_S)
         else:
             return

@@ -114,7 +114,7 @@ class PostgresServer:
     def wait_ready(self, timeout_s: float) -> None:
         """Return as soon as the database answers a query.
 
-        Raises StartError after `timeout_s` seconds.
+        Raises Unavailable after `timeout_s` seconds.
         """
 
         def ask() -> None:

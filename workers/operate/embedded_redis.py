@@ -108,7 +108,7 @@ class RedisServer:
     def wait_ready(self, timeout_s: float) -> None:
         """Return as soon as the server has read its file and answers.
 
-        Raises StartError after `timeout_s` seconds.
+        Raises Unavailable after `timeout_s` seconds.
         """
 
         def ask() -> None:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import IO
 
-from workers.domain.errors import StartError
+from workers.domain.errors import StartError, Unavailable
 
 
 def claim(data: Path) -> IO[str]:
@@ -13,7 +13,7 @@ def claim(data: Path) -> IO[str]:
 
     The kernel lets go of the lock when the last process that has the file open is gone, however it ended.
 
-    Raises StartError when another system runs on the folder, or the folder cannot be written.
+    Raises Unavailable when another system runs on the folder, StartError when the folder cannot be written.
     """
     path = lock_path(data)
     while True:
@@ -28,7 +28,7 @@ def claim(data: Path) -> IO[str]:
             lock.seek(0)
             pid = lock.read().strip() or "unknown"
             lock.close()
-            raise StartError(f"{data} is in use by another Wirewatch (pid {pid}): stop it first") from error
+            raise Unavailable(f"{data} is in use by another Wirewatch (pid {pid}): stop it first") from error
         # Whoever stopped in between removed the file that we locked: lock the one that has the name now.
         if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
             break

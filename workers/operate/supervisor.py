@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import xmlrpc.client
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -22,7 +22,7 @@ from typing import IO, Any, Self
 
 import psutil
 
-from workers.domain.errors import StartError
+from workers.domain.errors import StartError, Unavailable
 from workers.operate.embedded import private_folder
 from workers.operate.lock import claim, release
 from workers.operate.programs import Program, group_name, render_config, socket_path
@@ -114,10 +114,12 @@ class Supervisor:
         """The process id of supervisord."""
         return self._running().pid
 
-    def start(self, programs: Iterable[Program]) -> None:
+    def start(self, programs: Iterable[Program], *, environment: Mapping[str, str] | None = None) -> None:
         """Start supervisord and the programs with `autostart`, and return when it answers.
 
-        Raises StartError with what it said when it does not come up.
+        `environment` is what every program starts from, beside its own; None passes ours on.
+
+        Raises Unavailable with what it said when it does not come up.
         """
         if self._lock is None:
             raise StartError("enter the supervisor before starting it: the data folder is not locked")
@@ -137,14 +139,14 @@ class Supervisor:
             # The lock is its standard input, which it never reads (a program gets a pipe instead): so the folder stays
             # taken while supervisord still stops programs after we were killed.
             self._process = subprocess.Popen(
-                command, stdin=self._lock, stdout=said, stderr=said, start_new_session=True, cwd="/"
+                command, stdin=self._lock, stdout=said, stderr=said, start_new_session=True, cwd="/", env=environment
             )
         deadline = monotonic() + START_TIMEOUT_S
         while not self._answers():
             if self._process.poll() is not None or monotonic() >= deadline:
                 words = self._said.read_text(errors="replace").strip()
                 self.stop()
-                raise StartError(f"supervisord did not start: {words or 'no answer'}")
+                raise Unavailable(f"supervisord did not start: {words or 'no answer'}")
             sleep(POLL_S)
 
     def start_program(self, name: str) -> None:
@@ -161,7 +163,7 @@ class Supervisor:
     def states(self) -> dict[str, ProgramState]:
         """Return the state of each program by name.
 
-        Raises StartError when supervisord is gone.
+        Raises Unavailable when supervisord is gone.
         """
         found: list[dict[str, Any]] = self._call("getAllProcessInfo")
         return {
@@ -225,7 +227,7 @@ class Supervisor:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            raise StartError("supervisord is not started")
+            raise Unavailable("supervisord is not started")
         return self._process
 
     def _answers(self) -> bool:
@@ -242,10 +244,10 @@ class Supervisor:
             try:
                 return getattr(server.supervisor, method)(*arguments)
             except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
-                raise StartError(f"supervisord does not answer: {error}") from error
+                raise Unavailable(f"supervisord does not answer: {error}") from error
             except xmlrpc.client.Fault as fault:
                 if fault.faultCode == SHUTDOWN_STATE:
-                    raise StartError("supervisord is stopping") from fault
+                    raise Unavailable("supervisord is stopping") from fault
                 raise
 
     def _release(self) -> None:

@@ -1,5 +1,6 @@
 """Compares what became of the sample newsroom with what its manifest says must become of it. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
@@ -38,7 +39,9 @@ def mistakes(
 
     `rows`: id, url, state, reason. `articles`: by entry id, as the API shows them (with text).
     """
-    found: list[str] = []
+    rows = list(rows)
+    times = Counter(decoded_path(row["url"]) for row in rows)
+    found = [f"{path}: is in the ledger {count} times" for path, count in times.items() if count > 1]
     by_path = {decoded_path(row["url"]): row for row in rows}
     found += [f"{path}: nobody expected this link" for path in by_path if path not in newsroom.expectations]
     for path, expected in newsroom.expectations.items():

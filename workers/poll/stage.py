@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from workers.domain.ports import FetchFailed, Get, Response
 from workers.poll.cadence import Bounds, next_interval_s, next_poll_s
 from workers.poll.feed import ParsedFeed, parse_feed
 from workers.poll.urls import canonical_url
-from workers.store.sources import PollResult, SourceDue, SourceLedger
+from workers.store.outage import insist, is_away
+from workers.store.sources import PollResult, Recorded, SourceDue, SourceLedger
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 
@@ -44,30 +46,75 @@ class Answer:
 
 
 async def poll_sources(
-    ids: Iterable[str], *, sources: SourceLedger, get: Get, bounds: Bounds, clock: Callable[[], datetime]
+    ids: Iterable[str],
+    *,
+    sources: SourceLedger,
+    get: Get,
+    bounds: Bounds,
+    clock: Callable[[], datetime],
+    hand_on: Callable[[list[UUID]], None] | None = None,
 ) -> Polled:
-    """Poll these sources at the same time; record each as it is done."""
+    """Poll these sources at the same time; record each as it is done.
+
+    `hand_on` is called, in a thread, with the entries that may be fetched at once, after each poll that found some.
+    One that cannot be recorded does not keep its batch-mates; the first such error is raised when all were tried.
+    """
     polled = Polled()
-    asked = {asyncio.create_task(ask(due, get)): due for due in sources.claim(ids)}
+    errors: list[Exception] = []
+    claimed = sources.claim(ids)
+    asked = {asyncio.create_task(ask(due, get)): due for due in claimed}
     try:
-        while asked:
-            done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                due, answer = asked.pop(task), task.result()
-                result = decide(due, answer, now=clock(), bounds=bounds, jitter=random.random())  # noqa: S311
-                recorded = sources.record(due, result)
-                polled.new += recorded.new
-                polled.ready += recorded.ready
-                polled.counts[answer.outcome] += 1
-    finally:  # the store failed: nobody waits for the others any more
+        with sources.blameless(claimed):
+            while asked:
+                done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    due = asked.pop(task)
+                    try:
+                        outcome, recorded = await _record(sources, due, task.result(), bounds=bounds, now=clock())
+                        polled.new += recorded.new
+                        polled.ready += recorded.ready
+                        polled.counts[outcome] += 1
+                        if hand_on is not None and recorded.ready:
+                            await asyncio.to_thread(hand_on, list(recorded.ready))
+                    except Exception as error:  # noqa: BLE001  (raised below, when its batch-mates are recorded)
+                        errors.append(error)
+            if errors:
+                raise errors[0]
+    finally:  # cancelled: nobody waits for the others any more
         for task in asked:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
     return polled
 
 
+async def _record(
+    sources: SourceLedger, due: SourceDue, answer: Answer, *, bounds: Bounds, now: datetime
+) -> tuple[FeedOutcome, Recorded]:
+    """Record an answer; where that fails in a way that nobody expected, record the bug instead.
+
+    In a thread: while the store is waited for, the deadlines of the batch-mates run on.
+    """
+
+    def record(answer: Answer) -> Recorded:
+        result = decide(due, answer, now=now, bounds=bounds, jitter=random.random())  # noqa: S311
+        return insist(partial(sources.record, due, result), until=due.until)
+
+    try:
+        return answer.outcome, await asyncio.to_thread(record, answer)
+    except Exception as error:
+        if is_away(error):
+            raise
+        bug = Answer(FeedOutcome.BUG, traceback.format_exc())
+    return bug.outcome, await asyncio.to_thread(record, bug)
+
+
 async def ask(due: SourceDue, get: Get) -> Answer:
-    """Ask a source for its feed, if it changed. Every way it can end is a value."""
+    """Ask a source for its feed, if it changed. Every way it can end is a value.
+
+    One whose last poll never came back is not asked now: that poll ends here, and the back-off decides on the next.
+    """
+    if due.crashed:
+        return Answer(FeedOutcome.CRASHED, "the process that polled it died, or was killed at its time limit")
     headers = {"accept": ACCEPT}
     if due.etag:
         headers["if-none-match"] = due.etag

@@ -113,9 +113,9 @@ def snapshot(one: Entry, value: Classified, first: UUID) -> dict[str, Any]:
         "language": facts.language,
         "language_confidence": round(facts.language_confidence, 3),
         "authors": list(facts.authors),
-        "published": _iso(facts.published),
+        "published": iso(facts.published),
         "published_from": facts.published_from,
-        "discovered": _iso(one.discovered_at),
+        "discovered": iso(one.discovered_at),
         "quality": facts.quality,
         "extractor": facts.extractor,
         "source": {
@@ -143,5 +143,6 @@ def flag_json(mark: Flag) -> dict[str, Any]:
     }
 
 
-def _iso(moment: datetime | None) -> str | None:
+def iso(moment: datetime | None) -> str | None:
+    """Return a moment as downstream reads it everywhere: ISO 8601 in UTC with a `Z`."""
     return moment.isoformat().replace("+00:00", "Z") if moment else None

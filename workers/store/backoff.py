@@ -2,11 +2,14 @@
 
 from workers.domain.outcomes import QuarantineReason, RetryReason
 
-#: Tries before an entry is set aside (RELIABILITY.md section 3.3): about three days of an outlet being away; a page
-#: that kills its process, or an error nobody expected, is not worth more than three.
+#: Processes that may die over an entry before it is set aside (RELIABILITY.md section 3.3). Counted when it is claimed.
+MAX_CRASHES = 3
+
+#: Tries before an entry is set aside (RELIABILITY.md section 3.3): about three days of an outlet being away; an error
+#: that nobody expected is not worth more than three.
 MAX_TRIES: dict[RetryReason | QuarantineReason, int] = {
     **dict.fromkeys(RetryReason, 10),
-    QuarantineReason.CRASHED: 3,
+    QuarantineReason.CRASHED: 1,
     QuarantineReason.BUG: 3,
     QuarantineReason.UNREACHABLE: 1,
     QuarantineReason.UNSTORABLE: 1,

@@ -8,6 +8,7 @@ from typing import TypeVar
 from workers.domain.outcomes import Failed, Outcome, QuarantineReason, State
 from workers.domain.values import Entry
 from workers.store.ledger import Claim, Ledger, Settled, Writer
+from workers.store.outage import insist
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -26,6 +27,8 @@ def run_batch(
     """Run `step` over the batch until the budget (seconds) is spent; give back what was not begun.
 
     An unexpected error is an ending like any other: it is kept with its traceback, and its batch-mates go on.
+    What is made is not thrown away while the store is away for a moment; when it stays away the error goes on, and the
+    entries come back with their attempt.
     """
     started = time.monotonic()
     endings: list[tuple[Entry, Outcome[Made]]] = []
@@ -35,9 +38,10 @@ def run_batch(
             not_begun.append(one.id)
         else:
             endings.append((one, _ending(step, one, value)))
-    settled = ledger.settle(claim, endings, to=to, write=write)
-    if not_begun:
-        ledger.release(claim, not_begun)
+    with ledger.blameless(claim):
+        settled = insist(lambda: ledger.settle(claim, endings, to=to, write=write), until=claim.until)
+        if not_begun:
+            insist(lambda: ledger.release(claim, not_begun), until=claim.until)
     return settled
 
 

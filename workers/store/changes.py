@@ -6,11 +6,13 @@ lock, numbers what is committed. `seq` has no gaps, never goes back, and everyth
 """
 
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 
-from workers.store.schema import change
+from workers.store.schema import change, note
 
 #: Held by whoever numbers or publishes; any number, the same everywhere.
 RELAY_LOCK = 0x52454C59
@@ -34,6 +36,27 @@ def take_relay_lock(connection: Connection) -> bool:
 def number(connection: Connection) -> int:
     """Give the next numbers to committed changes, in the order they were written. Needs the relay lock."""
     return connection.execute(NUMBER, {"batch": RELAY_BATCH}).rowcount
+
+
+def ledger_id(connection: Connection) -> str:
+    """Return the random id of this ledger, made at the first call: who asks at the same time gets the same one."""
+    new = insert(note).values(key="ledger_id", value=str(uuid4()))
+    connection.execute(new.on_conflict_do_nothing())
+    return str(connection.execute(select(note.c.value).where(note.c.key == "ledger_id")).scalar_one())
+
+
+def note_stream_trouble(connection: Connection, trouble: str | None) -> None:
+    """Keep the sentence that says why the stream gets nothing; None when it is well. Needs the relay lock."""
+    if trouble == stream_trouble(connection):
+        return
+    connection.execute(delete(note).where(note.c.key == "stream_trouble"))
+    if trouble is not None:
+        connection.execute(insert(note).values(key="stream_trouble", value=trouble))
+
+
+def stream_trouble(connection: Connection) -> str | None:
+    """Return why the stream gets nothing until an operator acts; None when it is well."""
+    return connection.execute(select(note.c.value).where(note.c.key == "stream_trouble")).scalar()
 
 
 def last_seq(connection: Connection) -> int:

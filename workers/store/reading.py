@@ -39,6 +39,11 @@ def list_articles(
     return list(connection.execute(query).scalars())
 
 
+def was_flagged(connection: Connection, topic: str) -> bool:
+    """Return whether any article was ever flagged with a topic, also one whose pack is gone."""
+    return bool(connection.execute(select(exists().where(flag.c.topic == topic, flag.c.flagged))).scalar())
+
+
 def article_by_id(connection: Connection, article_id: UUID) -> dict[str, Any] | None:
     """Return one classified article with its text; None when there is none."""
     query = (

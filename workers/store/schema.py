@@ -37,7 +37,8 @@ metadata = MetaData(
 )
 
 Time = DateTime(timezone=True)
-IN_FLIGHT = ("discovered", "fetched", "extracted")
+#: States of entries that have not ended yet.
+IN_FLIGHT = tuple(state for state in State if not state.is_final)
 
 
 def _one_of(column: str, words: list[str]) -> str:
@@ -80,6 +81,7 @@ host = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("next_allowed_at", Time, nullable=False, comment="no page of this host is asked for before"),
+    Column("planned_until", Time, nullable=False, comment="moments before this one are given to entries already"),
 )
 
 page = Table(
@@ -98,6 +100,7 @@ entry = Table(
     Column("source_id", Text, ForeignKey("source.id"), nullable=False),
     Column("url", Text, nullable=False, comment="as the feed gave it; this is what is fetched"),
     Column("url_key", Text, nullable=False, unique=True, comment="sha256 hex of the canonical URL: the identity"),
+    Column("host", Text, nullable=False, comment="of the canonical URL: whose pages must not be asked for at once"),
     Column("feed", JSONB, nullable=False, comment="what the feed said of it"),
     Column("discovered_at", Time, nullable=False, server_default=func.now()),
     # where it stands
@@ -107,6 +110,7 @@ entry = Table(
     Column("state_at", Time, nullable=False, server_default=func.now()),
     # who works on it
     Column("attempt", Integer, nullable=False, server_default=text("0"), comment="tries of the step that comes next"),
+    Column("failures", Integer, nullable=False, server_default=text("0"), comment="tries that nobody expected to fail"),
     Column("crashes", Integer, nullable=False, server_default=text("0"), comment="tries that never came back"),
     Column("lease_token", Uuid),
     Column("lease_until", Time),
@@ -121,7 +125,7 @@ entry = Table(
     CheckConstraint(
         f"state <> 'quarantined' OR coalesce({_one_of('reason', [*QuarantineReason])}, false)", "quarantine_reason"
     ),
-    Index("ix_entry_due", "due_at", postgresql_where=text("state IN ('discovered', 'fetched', 'extracted')")),
+    Index("ix_entry_due", "due_at", postgresql_where=text(_one_of("state", [*IN_FLIGHT]))),
     Index("ix_entry_source_id", "source_id"),
     Index("ix_entry_page_sha", "page_sha"),
 )
@@ -205,7 +209,7 @@ tick = Table(
 note = Table(
     "note",
     metadata,
-    Column("key", Text, primary_key=True, comment="e.g. sources_sha: which sources.yaml is in force"),
+    Column("key", Text, primary_key=True, comment="e.g. sources_mark: which sources.yaml is in force"),
     Column("value", Text, nullable=False),
     Column("updated_at", Time, nullable=False, server_default=func.now()),
 )

@@ -50,7 +50,8 @@ def test_settings_pass_through_the_environment_of_a_child(monkeypatch: pytest.Mo
         ("WIREWATCH_ALLOW_ADDRESSES", "nonsense", "'nonsense' is not host:port"),
         ("WIREWATCH_BROKER_URL", "amqp://h", "must start with redis://"),
         ("WIREWATCH_POLL_MIN_S", "90000", "poll_min_s <= poll_interval_s <= poll_max_s must hold"),
-        ("WIREWATCH_LEASE_S", "20", "lease_s must be longer than fetch_deadline_s"),
+        ("WIREWATCH_LEASE_S", "36", "fetch_deadline_s must be less than 5/6 of lease_s"),
+        ("WIREWATCH_BROKER_URL", "unix:///run/redis.sock", "must start with redis://"),
     ],
 )
 def test_a_mistake_in_the_environment_is_named(

@@ -9,16 +9,18 @@ DDL = """
 CREATE TABLE host (
     name TEXT NOT NULL,
     next_allowed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    planned_until TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_host PRIMARY KEY (name)
 );
 COMMENT ON COLUMN host.next_allowed_at IS 'no page of this host is asked for before';
+COMMENT ON COLUMN host.planned_until IS 'moments before this one are given to entries already';
 CREATE TABLE note (
     key TEXT NOT NULL,
     value TEXT NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_note PRIMARY KEY (key)
 );
-COMMENT ON COLUMN note.key IS 'e.g. sources_sha: which sources.yaml is in force';
+COMMENT ON COLUMN note.key IS 'e.g. sources_mark: which sources.yaml is in force';
 CREATE TABLE page (
     sha TEXT NOT NULL,
     body BYTEA NOT NULL,
@@ -73,6 +75,7 @@ CREATE TABLE entry (
     source_id TEXT NOT NULL,
     url TEXT NOT NULL,
     url_key TEXT NOT NULL,
+    host TEXT NOT NULL,
     feed JSONB NOT NULL,
     discovered_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     state TEXT DEFAULT 'discovered' NOT NULL,
@@ -80,6 +83,7 @@ CREATE TABLE entry (
     detail TEXT,
     state_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     attempt INTEGER DEFAULT 0 NOT NULL,
+    failures INTEGER DEFAULT 0 NOT NULL,
     crashes INTEGER DEFAULT 0 NOT NULL,
     lease_token UUID,
     lease_until TIMESTAMP WITH TIME ZONE,
@@ -101,9 +105,11 @@ CREATE INDEX ix_entry_source_id ON entry (source_id);
 COMMENT ON COLUMN entry.id IS 'UUIDv7: one id all the way';
 COMMENT ON COLUMN entry.url IS 'as the feed gave it; this is what is fetched';
 COMMENT ON COLUMN entry.url_key IS 'sha256 hex of the canonical URL: the identity';
+COMMENT ON COLUMN entry.host IS 'of the canonical URL: whose pages must not be asked for at once';
 COMMENT ON COLUMN entry.feed IS 'what the feed said of it';
 COMMENT ON COLUMN entry.reason IS 'why it was dropped or quarantined, or last deferred';
 COMMENT ON COLUMN entry.attempt IS 'tries of the step that comes next';
+COMMENT ON COLUMN entry.failures IS 'tries that nobody expected to fail';
 COMMENT ON COLUMN entry.crashes IS 'tries that never came back';
 COMMENT ON COLUMN entry.fetched IS 'url, status, content_type, charset, at';
 CREATE TABLE article (

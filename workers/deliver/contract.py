@@ -1,0 +1,160 @@
+"""The shapes that the API answers with: the OpenAPI contract is made of them.
+
+Changes and articles are answered as they were stored; a change of years ago must not fail over a field that came
+later, nor lose one. For them these models describe and do not convert; tests hold the two together.
+"""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Shape(BaseModel):
+    """A JSON object that may grow: readers ignore names that they do not know."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class SourceReference(Shape):
+    """The outlet's facts as they were when the article was classified."""
+
+    id: str
+    name: str
+    language: str = Field(description="ISO 639-1, what the outlet says of itself.")
+    country: str = Field(description="ISO 3166-1 alpha-2 of the outlet's seat.")
+    owner: str
+    state_owned: bool
+
+
+class EvidenceSpan(Shape):
+    """A span that raised a flag: `article[field][start:end] == text`, counted in Unicode characters."""
+
+    field: Literal["title", "text"]
+    start: int
+    end: int
+    text: str
+
+
+class TopicFlag(Shape):
+    """What the classifier says of one topic."""
+
+    topic: str
+    probability: float = Field(ge=0, le=1)
+    flagged: bool = Field(description="Whether the probability reaches the pack's threshold.")
+    evidence: list[EvidenceSpan]
+    pack_version: str
+
+
+class ArticleSummary(Shape):
+    """An article without its text."""
+
+    id: UUID = Field(description="The article's for ever.")
+    version: int
+    url: str
+    canonical_url: str | None
+    title: str
+    language: str = Field(description="ISO 639-1, detected; `und` when none is sure.")
+    language_confidence: float = Field(ge=0, le=1)
+    authors: list[str]
+    published: datetime | None
+    published_from: Literal["page", "feed"] | None
+    discovered: datetime
+    quality: Literal["full", "summary"] = Field(description="full: from the page; summary: the feed's.")
+    extractor: str
+    source: SourceReference
+    duplicate_of: UUID | None = Field(description="The article that had the same text first.")
+    model: str
+    flags: list[TopicFlag] = Field(description="Every topic with any evidence.")
+
+
+class FullArticle(ArticleSummary):
+    """An article with its text."""
+
+    text: str = Field(description="Paragraphs separated by a newline.")
+
+
+class Change(Shape):
+    """One event of the append-only change log."""
+
+    seq: int = Field(description="The cursor: 1, 2, 3, ... without gaps.")
+    event_id: UUID = Field(description="Never changes; an event seen twice has the same one.")
+    type: Literal["created", "updated", "reclassified", "withdrawn"]
+    time: datetime = Field(description="When the change was written. Not in the order of `seq`.")
+    article: ArticleSummary = Field(description="The article as it was then; its text is at /v1/articles/{id}.")
+
+
+class Changes(Shape):
+    """A page of the change log."""
+
+    changes: list[Change]
+    next_after: int = Field(description="Give this as `after` next time. It never goes back.")
+    last_seq: int = Field(description="The newest number there is; ask again at once while next_after is smaller.")
+
+
+class Articles(Shape):
+    """A page of articles, newest first."""
+
+    articles: list[ArticleSummary]
+    next_before: UUID | None = Field(description="Give this as `before` for the next page; null at the end.")
+
+
+class Topic(Shape):
+    """A topic pack in force."""
+
+    id: str
+    name: str
+    description: str
+    version: str
+    threshold: float
+    iptc: list[str] = Field(description="Media topics of the IPTC that come near it.")
+    languages: list[str]
+
+
+class Topics(Shape):
+    """The topic packs in force."""
+
+    topics: list[Topic]
+
+
+class SourceStatus(Shape):
+    """A source and how it does."""
+
+    id: str
+    name: str
+    url: str
+    language: str
+    country: str
+    owner: str
+    state_owned: bool
+    watched: bool = Field(description="false: no longer in sources.yaml.")
+    interval_s: int
+    outcomes: dict[str, int] = Field(description="Polls ever made, by outcome.")
+    last_outcome: str | None
+    last_error: str | None
+    failures: int = Field(description="In a row.")
+    polled_at: datetime | None
+    succeeded_at: datetime | None
+    found_at: datetime | None = Field(description="When a new entry was last seen.")
+    next_poll_at: datetime
+
+
+class Sources(Shape):
+    """All sources, also those that are no longer watched."""
+
+    sources: list[SourceStatus]
+
+
+class Health(Shape):
+    """Whether the system is well."""
+
+    ok: bool
+    problems: list[str]
+    last_seq: int
+
+
+class Problem(Shape):
+    """Why there is no answer."""
+
+    detail: str
