@@ -71,7 +71,10 @@ class Settings(BaseSettings):
     batch_size: int = Field(20, ge=1, le=200, description="Ids a message: one round trip serves them all.")
     max_queue: int = Field(500, ge=1, description="Messages waiting in one queue before the sweeper adds no more.")
     lease_s: float = Field(
-        90, ge=3, le=500, description="Work left behind by a dead process is taken up after this; a task ends by 5/6 of it."
+        90,
+        ge=3,
+        le=500,
+        description="Work left behind by a dead process is taken up after this; a task ends by 5/6 of it.",
     )
     hint_lag_s: float = Field(30, gt=0, description="A hint that was lost is repeated after this.")
     io_concurrency: int = Field(2, ge=1, le=64, description="Processes that poll and fetch (each many at a time).")

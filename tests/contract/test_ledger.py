@@ -1,14 +1,19 @@
 """The ledger's promises (RELIABILITY.md section 3), on the real PostgreSQL."""
 
+import itertools
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine, event
-from sqlalchemy.exc import DataError, IntegrityError
+from psycopg import errors
+from sqlalchemy import Engine, event, select
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from tests.making import (
     advance,
@@ -20,9 +25,15 @@ from tests.making import (
     let_wait_pass,
     make_article,
     make_classified,
+    make_feed_entry,
     make_ledger,
     make_page,
+    make_source,
+    make_source_ledger,
+    poll_result,
+    record,
     row_of,
+    run_sql,
     set_entry,
     settle_advanced,
 )
@@ -42,6 +53,7 @@ from workers.store.backoff import MAX_TRIES
 from workers.store.batch import run_batch
 from workers.store.ledger import Claim, Ledger, Settled
 from workers.store.pages import write_pages
+from workers.store.schema import entry
 
 
 def settle_one(engine: Engine, entry_id: UUID, ending: Outcome[Any]) -> Settled[Any]:
@@ -292,6 +304,39 @@ class TestFail:
         ended = row_of(engine, one)
         assert (ended.reason, ended.detail) == ("bug", "Traceback ...\nKeyError: 'x'")
 
+    def test_what_failed_for_another_reason_before_does_not_shorten_its_tries(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        for _ in range(3):
+            settle_one(engine, one, Deferred(RetryReason.TIMEOUT))
+        for state in ("discovered", "discovered", "quarantined"):
+            settle_one(engine, one, Failed(QuarantineReason.BUG))
+            assert row_of(engine, one).state == state
+
+    def test_bugs_are_counted_although_an_outlet_was_away_in_between(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        for _ in range(2):
+            settle_one(engine, one, Failed(QuarantineReason.BUG))
+            settle_one(engine, one, Deferred(RetryReason.TIMEOUT))
+        assert row_of(engine, one).state == "discovered"
+        settle_one(engine, one, Failed(QuarantineReason.BUG))
+        assert (row_of(engine, one).state, row_of(engine, one).reason) == ("quarantined", "bug")
+
+    def test_a_bug_does_not_shorten_the_tries_of_an_outlet_that_is_away(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        settle_one(engine, one, Failed(QuarantineReason.BUG))
+        for _ in range(MAX_TRIES[RetryReason.TIMEOUT]):
+            assert row_of(engine, one).state == "discovered"
+            settle_one(engine, one, Deferred(RetryReason.TIMEOUT))
+        assert (row_of(engine, one).state, row_of(engine, one).reason) == ("quarantined", "unreachable")
+
+    def test_the_next_step_begins_without_the_failures_of_the_last(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        for _ in range(2):
+            settle_one(engine, one, Failed(QuarantineReason.BUG))
+        let_wait_pass(engine)
+        bring(engine, [one], State.FETCHED)
+        assert row_of(engine, one).failures == 0
+
     def test_the_end_of_a_long_traceback_is_kept(self, engine: Engine) -> None:
         (one,) = discover(engine)
         settle_one(engine, one, Failed(QuarantineReason.BUG, "first\n" + "x" * 100_000 + "\nKeyError: 'last'"))
@@ -324,6 +369,21 @@ class TestUnstorable:
         assert (ended.state, ended.reason) == ("quarantined", "unstorable")
         assert ended.detail
         assert ended.page_sha is not None
+
+    def test_a_value_that_is_more_than_the_database_can_hold_is_refused_for_its_entry_alone(
+        self, engine: Engine
+    ) -> None:
+        ids = bring(engine, discover(engine, 2), State.EXTRACTED)
+        ledger = make_ledger(engine)
+        claim = ledger.claim(ids, State.EXTRACTED)
+        noise = "".join(Random(7).choices("0123456789abcdef", k=20_000))  # does not fit into an index
+        endings: list[tuple[Any, Outcome[Any]]] = [
+            (one, Advanced(make_classified(fingerprint=noise if one.id == ids[0] else "short")))
+            for one in claim.entries
+        ]
+        settled = ledger.settle(claim, endings, to=State.CLASSIFIED, write=write_classified)
+        assert settled.counts == {"classified": 1, "quarantined:unstorable": 1}
+        assert row_of(engine, ids[0]).reason == "unstorable"
 
     def test_a_refusal_that_is_not_the_fault_of_a_value_is_an_error(self, engine: Engine) -> None:
         (one,) = discover(engine)
@@ -517,3 +577,232 @@ class TestBatch:
 
         self.run(ledger, claim, step)
         assert (open_at_work, len(begun)) == ([0], 1)
+
+    def test_what_was_made_outlives_a_restart_of_the_store(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ids = discover(engine, 2)
+        ledger = make_ledger(engine)
+        claim = ledger.claim(ids, State.DISCOVERED)
+        worked: list[UUID] = []
+
+        def step(one: Any, _value: None) -> Outcome[Any]:
+            worked.append(one.id)
+            return Advanced(make_page())
+
+        monkeypatch.setattr(engine.dialect, "do_commit", Outage(engine, 2))
+        assert sorted(self.run(ledger, claim, step).advanced) == sorted(ids)
+        assert len(worked) == 2, "the work was not thrown away"
+
+
+class Outage:
+    """A server that shuts down at the next commits; `heard`: what was to be committed is, and nobody hears of it."""
+
+    def __init__(self, engine: Engine, times: int, *, heard: bool = False) -> None:
+        self.commit: Any = engine.dialect.do_commit
+        self.times = times
+        self.heard = heard
+
+    def __call__(self, connection: Any) -> None:
+        if self.times == 0:
+            self.commit(connection)
+            return
+        self.times -= 1
+        if self.heard:
+            self.commit(connection)
+        raise errors.AdminShutdown("terminating connection due to administrator command")
+
+
+class TestOutage:
+    """The store goes away while entries are in hand: that is not their fault."""
+
+    def fail(self, ledger: Ledger, claim: Claim) -> None:
+        """Work on a claim until patience with the store is over."""
+        with pytest.raises(OperationalError), ledger.blameless(claim):
+            settle_advanced(ledger, claim)
+
+    def test_entries_come_back_together_and_without_a_count_however_often_the_store_goes_away(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ids = discover(engine, 3)
+        ledger = make_ledger(engine)
+        for _ in range(4):
+            claim = ledger.claim(ids, State.DISCOVERED)
+            assert [(one.attempt, row_of(engine, one.id).crashes) for one in claim.entries] == [(1, 0)] * 3
+            with monkeypatch.context() as patch:
+                patch.setattr(engine.dialect, "do_commit", Outage(engine, 1))
+                self.fail(ledger, claim)
+        assert len(settle_advanced(ledger, ledger.claim(ids, State.DISCOVERED))) == 3
+
+    def test_a_batch_gives_back_what_it_could_not_settle_in_time(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ids = discover(engine, 2)
+        ledger = make_ledger(engine)
+        ledger.patience_s = 0.3
+        claim = ledger.claim(ids, State.DISCOVERED)
+        given = [(one, None) for one in claim.entries]
+        begun = time.monotonic()
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.dialect, "do_commit", Outage(engine, 1_000))
+            work = partial(run_batch, ledger, claim, given, lambda *_: Advanced(make_page()), budget_s=60)
+            with pytest.raises(OperationalError):
+                work(to=State.FETCHED, write=write_pages)
+        assert time.monotonic() - begun >= 0.29, "it was insisted on"
+        again = ledger.claim(ids, State.DISCOVERED)
+        assert [one.attempt for one in again.entries] == [1, 1]
+
+    def test_what_went_on_before_the_store_went_away_is_not_given_back(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ids = discover(engine, 2)
+        ledger = make_ledger(engine)
+        claim = ledger.claim(ids, State.DISCOVERED)
+        first = [(claim.entries[0], Advanced(make_page()))]
+        ledger.settle(claim, first, to=State.FETCHED, write=write_pages)
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.dialect, "do_commit", Outage(engine, 1))
+            self.fail(ledger, claim)
+        assert [one.id for one in ledger.claim(ids, State.DISCOVERED).entries] == [claim.entries[1].id]
+        assert row_of(engine, claim.entries[0].id).state == "fetched"
+
+    @pytest.mark.parametrize("heard", [False, True])
+    def test_a_claim_that_was_written_unheard_is_given_back(
+        self, engine: Engine, heard: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ids = discover(engine, 2)
+        ledger = make_ledger(engine)
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.dialect, "do_commit", Outage(engine, 1, heard=heard))
+            with pytest.raises(OperationalError):
+                ledger.claim(ids, State.DISCOVERED)
+        assert [one.attempt for one in ledger.claim(ids, State.DISCOVERED).entries] == [1, 1]
+
+    def test_while_the_store_is_away_nothing_new_is_taken_and_nothing_owed_is_forgotten(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ids = discover(engine, 2)
+        ledger = make_ledger(engine)
+        claim = ledger.claim(ids[:1], State.DISCOVERED)
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.dialect, "do_commit", Outage(engine, 3))
+            self.fail(ledger, claim)
+            for _ in range(2):
+                with pytest.raises(OperationalError):
+                    ledger.claim(ids[1:], State.DISCOVERED)
+        assert row_of(engine, ids[1]).attempt == 0
+        assert [one.attempt for one in ledger.claim(ids, State.DISCOVERED).entries] == [1, 1]
+
+    def test_an_error_of_ours_is_not_excused(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        ledger = make_ledger(engine)
+        claim = ledger.claim([one], State.DISCOVERED)
+        with pytest.raises(ZeroDivisionError), ledger.blameless(claim):
+            raise ZeroDivisionError
+        expire_leases(engine)
+        ledger.claim([one], State.DISCOVERED)
+        assert row_of(engine, one).crashes == 1
+
+
+DELAY_S = 5.0
+
+
+class TestHostDelay:
+    """Between two page fetches of one host lies at least the delay, whoever claims and whatever came before."""
+
+    def ledger(self, engine: Engine, delay_s: float = DELAY_S) -> Ledger:
+        return Ledger(engine, lease_s=90, hint_lag_s=30, host_delay_s=delay_s)
+
+    def after_a_pause(self, engine: Engine, *hosts: str, count: int = 30, delay_s: float = DELAY_S) -> list[UUID]:
+        """Return entries that were found an hour ago and are all due, `count` of each host."""
+        sources = make_source_ledger(engine, host_delay_s=delay_s)
+        sources.sync([make_source()], interval_s=900)
+        links = [make_feed_entry(f"{host}{n}", url=f"https://{host}/{n}") for host in hosts for n in range(count)]
+        record(sources, "agency", poll_result(*links))
+        run_sql(engine, "UPDATE entry SET not_before = not_before - interval '1 h', due_at = now() - interval '30 min'")
+        run_sql(engine, "UPDATE host SET planned_until = planned_until - interval '1 h'")
+        ids = [due.id for due in self.ledger(engine).due(State.DISCOVERED, 1_000)]
+        assert len(ids) == count * len(hosts)
+        with engine.connect() as connection:
+            return list(connection.execute(select(entry.c.id).order_by(entry.c.not_before)).scalars())
+
+    def pass_time(self, engine: Engine, seconds: float) -> None:
+        """Let the clock of hosts and entries go on."""
+        run_sql(engine, f"UPDATE entry SET not_before = not_before - interval '{seconds} s'")
+        run_sql(
+            engine,
+            f"UPDATE host SET next_allowed_at = next_allowed_at - interval '{seconds} s',"
+            f" planned_until = planned_until - interval '{seconds} s'",
+        )
+
+    def test_after_a_pause_one_of_a_host_is_given_and_the_others_get_moments_of_their_own(self, engine: Engine) -> None:
+        ids = self.after_a_pause(engine, "one.example")
+        ledger = self.ledger(engine)
+        claims = [ledger.claim(ids[:20], State.DISCOVERED), ledger.claim(ids[20:], State.DISCOVERED)]
+        assert [len(claim.entries) for claim in claims] == [1, 0]
+        assert claims[0].entries[0].id == ids[0], "the one whose turn was first"
+        moments = []
+        for one in ids[1:]:
+            seen = row_of(engine, one)
+            assert (seen.attempt, seen.lease_token, seen.state) == (0, None, "discovered")
+            assert seen.due_at == seen.not_before > seen.now, "the sweeper hints when the moment has come"
+            moments.append(seen.not_before)
+        gaps = [(later - sooner).total_seconds() for sooner, later in itertools.pairwise(moments)]
+        assert gaps == [pytest.approx(DELAY_S)] * 28
+
+    def test_the_next_is_given_when_the_delay_is_over_and_not_before(self, engine: Engine) -> None:
+        ids = self.after_a_pause(engine, "one.example", count=3)
+        ledger = self.ledger(engine)
+        assert len(ledger.claim(ids, State.DISCOVERED).entries) == 1
+        let_wait_pass(engine)  # as if all were due again
+        assert not ledger.claim(ids, State.DISCOVERED)
+        self.pass_time(engine, DELAY_S)
+        let_wait_pass(engine)
+        assert len(ledger.claim(ids, State.DISCOVERED).entries) == 1
+
+    def test_every_host_gives_one(self, engine: Engine) -> None:
+        ids = self.after_a_pause(engine, "one.example", "two.example", "three.example", count=2)
+        given = self.ledger(engine).claim(ids, State.DISCOVERED).entries
+        assert sorted(one.url.split("/")[2] for one in given) == ["one.example", "three.example", "two.example"]
+
+    def test_workers_that_claim_at_once_never_get_two_of_one_host(self, engine: Engine) -> None:
+        hosts = ("one.example", "two.example", "three.example")
+        ids = self.after_a_pause(engine, *hosts, count=12)
+        ledger = self.ledger(engine)
+        for round_number in range(4):
+            together = threading.Barrier(2)
+
+            def claim(mine: list[UUID], barrier: threading.Barrier = together) -> list[str]:
+                barrier.wait(10)
+                return [one.url.split("/")[2] for one in ledger.claim(mine, State.DISCOVERED).entries]
+
+            with ThreadPoolExecutor(2) as pool:
+                given = [host for found in pool.map(claim, (ids[::2], ids[1::2])) for host in found]
+            assert sorted(given) == sorted(hosts), round_number
+            self.pass_time(engine, DELAY_S)
+            let_wait_pass(engine)
+
+    def test_without_a_delay_all_are_given(self, engine: Engine) -> None:
+        ids = self.after_a_pause(engine, "one.example", count=5)
+        assert len(self.ledger(engine, delay_s=0).claim(ids, State.DISCOVERED).entries) == 5
+
+    def test_it_is_about_fetching_only(self, engine: Engine) -> None:
+        ids = bring(engine, discover(engine, 3), State.FETCHED)
+        assert len(self.ledger(engine).claim(ids, State.FETCHED).entries) == 3
+
+    def test_nothing_is_claimed_as_nothing(self, engine: Engine) -> None:
+        assert not self.ledger(engine).claim([uuid4()], State.DISCOVERED)
+        assert count_of(engine, "host") == 0
+
+    def test_what_killed_its_process_waits_for_its_host_too_and_is_still_known(self, engine: Engine) -> None:
+        first, second = self.after_a_pause(engine, "one.example", count=2)
+        ledger = self.ledger(engine)
+        assert ledger.claim([first], State.DISCOVERED)
+        expire_leases(engine)
+        assert not ledger.claim([first], State.DISCOVERED), "its host was asked just now"
+        waiting = row_of(engine, first)
+        assert (waiting.attempt, waiting.crashes, waiting.lease_token is None) == (1, 0, False)
+        self.pass_time(engine, 10 * DELAY_S)
+        assert [(one.id, one.attempt) for one in ledger.claim([first], State.DISCOVERED).entries] == [(first, 2)]
+        assert row_of(engine, first).crashes == 1
+        assert not ledger.claim([second], State.DISCOVERED)

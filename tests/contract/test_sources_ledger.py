@@ -5,7 +5,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, select, text
+from psycopg.errors import AdminShutdown
+from sqlalchemy import Engine, event, select, text
+from sqlalchemy.exc import OperationalError
 
 from tests.making import (
     count_of,
@@ -20,7 +22,7 @@ from tests.making import (
 from workers.domain.outcomes import FeedOutcome, State
 from workers.store.ledger import Due, Ledger
 from workers.store.schema import entry, source
-from workers.store.sources import Recorded
+from workers.store.sources import Recorded, SourceLedger
 
 
 def source_row(engine: Engine, name: str = "agency") -> Any:
@@ -77,6 +79,30 @@ class TestSync:
         assert sources.due(10) == [Due("agency", alone=False)]
         assert [due.source.url for due in sources.claim(["agency"])] == ["https://agency.example/new"]
 
+    def test_a_source_that_comes_back_is_due_at_once_with_its_failures_forgotten(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source(), make_source("other")], interval_s=900)
+        for name in ("agency", "other"):
+            record(sources, name, poll_result(etag='"1"', body_sha="x"))
+            record(sources, name, poll_result(outcome=FeedOutcome.TIMEOUT, next_poll_s=80_000))
+        sources.sync([make_source("other")], interval_s=900)
+        sources.sync([make_source(), make_source("other")], interval_s=900)
+        assert [due.id for due in sources.due(10)] == ["agency"], "the other was never away"
+        assert (source_row(engine).failures, source_row(engine, "other").failures) == (0, 1)
+        assert [due.etag for due in sources.claim(["agency", "other"])] == ['"1"']
+
+    def test_a_poll_that_was_under_way_when_a_source_went_does_not_keep_it_from_coming_back(
+        self, engine: Engine
+    ) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source()], interval_s=900)
+        (late,) = sources.claim(["agency"])
+        sources.sync([], interval_s=900)
+        sources.sync([make_source()], interval_s=900)
+        (due,) = sources.claim(["agency"])
+        assert not due.crashed
+        assert sources.record(late, poll_result(make_feed_entry())) == Recorded()
+
     def test_a_poll_of_the_old_url_writes_nothing_to_the_new_one(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
         sources.sync([make_source()], interval_s=900)
@@ -109,6 +135,7 @@ class TestClaim:
         assert sources.claim(["agency"]) == []
         run_sql(engine, "UPDATE source SET lease_until = now() - interval '1 s'")
         (second,) = sources.claim(["agency"])
+        assert (first.crashed, second.crashed) == (False, True)
         assert sources.record(first, poll_result(make_feed_entry(1), etag='"late"')) == Recorded()
         assert count_of(engine, "entry") == 0
         assert source_row(engine).lease_token == second.token
@@ -129,6 +156,68 @@ class TestClaim:
         (due,) = sources.claim(["agency"])
         assert (due.etag, due.last_modified, due.body_sha, due.failures, due.interval_s) == ('"1"', "Sun", "x", 1, 300)
         assert due.source == make_source()
+
+
+class TestDeath:
+    """A process died over a source, or with it in hand."""
+
+    def crash(self, engine: Engine, sources: SourceLedger, *names: str) -> None:
+        """Let a process die over these sources, and record it, as a poll does."""
+        assert sources.claim(names)
+        run_sql(engine, "UPDATE source SET lease_until = now() - interval '1 s', due_at = now()")
+        for due in sources.claim(names):
+            assert due.crashed
+            sources.record(due, poll_result(outcome=FeedOutcome.CRASHED, detail="died"))
+
+    def test_it_is_counted_as_a_failure_of_its_own_kind(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source()], interval_s=900)
+        for times in (1, 2):
+            self.crash(engine, sources, "agency")
+            row = source_row(engine)
+            assert (row.failures, row.last_outcome, row.last_error) == (times, "crashed", "died")
+            assert row.outcomes == {"crashed": times}
+            assert row.lease_token is None
+
+    def test_it_is_given_out_alone_until_a_poll_of_it_ends(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source(name) for name in ("bad", "good")], interval_s=900)
+        self.crash(engine, sources, "bad")
+        assert {due.id: due.alone for due in sources.due(10)} == {"bad": True, "good": False}
+        assert [due.source.id for due in sources.claim(["bad", "good"])] == ["good"]
+        (alone,) = sources.claim(["bad", "bad"])
+        sources.record(alone, poll_result(outcome=FeedOutcome.TIMEOUT))
+        assert [due.alone for due in sources.due(10)] == [False]
+        assert [due.source.id for due in sources.claim(["bad", "good"])] == ["bad"]
+
+    def test_a_store_that_goes_away_is_no_death(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source(name) for name in ("one", "two")], interval_s=900)
+        claimed = sources.claim(["one", "two"])
+        sources.record(claimed[0], poll_result(next_poll_s=600))
+        with pytest.raises(OperationalError), sources.blameless(claimed):
+            raise OperationalError("UPDATE", None, AdminShutdown())
+        (again,) = sources.claim(["one", "two"])
+        assert (again.source.id, again.crashed) == (claimed[1].source.id, False)
+
+    @pytest.mark.parametrize("heard", [False, True])
+    def test_a_claim_that_was_written_unheard_is_no_death(
+        self, engine: Engine, heard: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source()], interval_s=900)
+        commit: Any = engine.dialect.do_commit
+
+        def shut_down(connection: Any) -> None:
+            if heard:
+                commit(connection)
+            raise AdminShutdown
+
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.dialect, "do_commit", shut_down)
+            with pytest.raises(OperationalError):
+                sources.claim(["agency"])
+        assert [due.crashed for due in sources.claim(["agency"])] == [False]
 
 
 class TestRecord:
@@ -245,6 +334,7 @@ class TestHostSpacing:
         order = [row.feed["title"] for row in sorted(self._rows(engine), key=lambda row: row.not_before)]
         assert order == [f"Title {number}" for number in range(4)], "the newest first, as feeds have them"
         assert [row.feed["title"] for row in sorted(self._rows(engine), key=lambda row: row.id)] == order[::-1]
+        assert {row.host for row in self._rows(engine)} == {"agency.example"}
         late = [row for row in self._rows(engine) if row.id != first]
         assert all(row.due_at == row.not_before for row in late), "the sweeper hints when the moment has come"
 
@@ -263,6 +353,18 @@ class TestHostSpacing:
         links = [make_feed_entry(number, url=f"https://host{number}.example/a") for number in range(3)]
         assert len(record(sources, "agency", poll_result(*links)).ready) == 3
         assert self.waits(engine) == [0, 0, 0]
+
+    @pytest.mark.parametrize("host_delay_s", [0, 5])
+    def test_all_moments_of_a_poll_are_written_at_once(self, engine: Engine, host_delay_s: float) -> None:
+        sources = make_source_ledger(engine, host_delay_s=host_delay_s)
+        sources.sync([make_source()], interval_s=900)
+        links = [make_feed_entry(number, url=f"https://host{number % 4}.example/{number}") for number in range(12)]
+        (due,) = sources.claim(["agency"])
+        asked: list[str] = []
+        event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        assert sources.record(due, poll_result(*links)).new == 12
+        assert len([one for one in asked if one.startswith("UPDATE entry")]) == 1
+        assert len([one for one in asked if one.startswith("INSERT INTO host")]) == bool(host_delay_s)
 
     def test_a_host_that_was_left_in_peace_may_be_asked_at_once(self, engine: Engine) -> None:
         sources = make_source_ledger(engine, host_delay_s=5)

@@ -67,3 +67,54 @@ def test_a_run_survives_dead_sources_and_goes_on_after_a_restart(tmp_path: Path)
             assert again == set(), "no article is fetched a second time"
             assert system.stop() == 0
             assert system.leftovers() == []
+
+
+def quiet_settings(tmp_path: Path) -> dict[str, object]:
+    """Return settings of a system with nothing to do."""
+    sources = tmp_path / "sources.yaml"
+    write_sources(sources, [unreachable("dead", "http://127.0.0.1:9/feed")])
+    return {"sources_file": sources, "api_port": 0, "flower_port": 0}
+
+
+def test_a_system_is_stopped_from_another_terminal(tmp_path: Path) -> None:
+    settings = quiet_settings(tmp_path)
+    with RunningSystem(("run",), tmp_path / "var", settings) as system:
+        system.wait_ready()
+        assert system.ask("stop").returncode == 0
+        assert system.wait_end(10) == 0
+        assert system.leftovers() == []
+        nothing = system.ask("stop")
+        assert nothing.returncode == 75
+        assert "no system runs on" in nothing.stderr
+
+
+def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path) -> None:
+    with RunningSystem(("run",), tmp_path / "var", quiet_settings(tmp_path)) as system:
+        system.wait_ready()
+        assert system.stop(signal.SIGHUP) == 0
+        assert system.leftovers() == []
+
+
+def test_a_dead_supervisor_is_a_reason_to_be_started_again(tmp_path: Path) -> None:
+    with RunningSystem(("run",), tmp_path / "var", quiet_settings(tmp_path)) as system:
+        system.wait_ready()
+        (supervisor,) = system.of_service("supervisor.supervisord")
+        supervisor.send_signal(signal.SIGKILL)
+        assert system.wait_end(60) == 75, "an exit code with which systemd starts it again"
+        assert system.leftovers() == []
+
+
+def test_a_demo_inherits_nothing_of_a_production(tmp_path: Path) -> None:
+    """The shell of a production host names its servers; a demo must not touch them."""
+    closed = "redis://127.0.0.1:9/0"
+    settings: dict[str, object] = {
+        "stream_url": closed,
+        "broker_url": closed,
+        "database_url": "postgresql://127.0.0.1:9/x",
+    }
+    with RunningSystem(("demo",), tmp_path / "data", settings) as system:
+        system.wait_ready()
+        for process in system.tree():
+            if "celery" in " ".join(process.cmdline()):
+                assert closed not in process.environ().values()
+        assert system.stop() == 0

@@ -1,6 +1,7 @@
 """Fetching on a real PostgreSQL: pages are kept once, and every link ends or waits for a reason."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -10,7 +11,9 @@ from uuid import UUID
 
 import pytest
 import zstandard
+from psycopg.errors import AdminShutdown
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import OperationalError
 
 from tests.hostile import HostileServer, page
 from tests.waiting import wait_until
@@ -272,3 +275,91 @@ def test_a_server_that_asks_for_years_of_silence_is_asked_again_after_a_day(engi
 
     fetched(ledger, [one], answer)
     assert row_of(engine, one).wait_s == pytest.approx(86_400, abs=60)
+
+
+def test_a_page_is_handed_on_before_the_slowest_of_its_batch_is_there(engine: Engine, ledger: Ledger) -> None:
+    slow, quick = discovered(engine, "https://example.org/slow", "https://example.org/quick")
+    handed_on: list[list[UUID]] = []
+    first = threading.Event()
+
+    def hand_on(ids: list[UUID]) -> None:
+        handed_on.append(ids)
+        first.set()
+
+    async def get(url: str, **_: Any) -> Response:
+        if url.endswith("slow"):
+            assert await asyncio.to_thread(first.wait, 10)
+        return response(url)
+
+    settled = asyncio.run(fetch_entries([slow, quick], ledger=ledger, get=get, hand_on=hand_on))
+    assert handed_on == [[quick], [slow]]
+    assert settled.advanced == [quick, slow]
+
+
+def test_while_a_page_is_settled_the_deadlines_of_the_others_run_on(
+    engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, quick = discovered(engine, "https://example.org/slow", "https://example.org/quick")
+    settling, went_on = threading.Event(), threading.Event()
+    real = ledger.settle
+
+    def settle(*given: Any, **named: Any) -> Settled[Any]:
+        settling.set()
+        assert went_on.wait(10), "the loop stood still"
+        return real(*given, **named)
+
+    async def answer(url: str) -> Response:
+        if url.endswith("slow"):
+            while not settling.is_set():
+                await asyncio.sleep(0.01)
+            went_on.set()
+        return response(url)
+
+    monkeypatch.setattr(ledger, "settle", settle)
+    assert set(fetched(ledger, [slow, quick], answer).advanced) == {slow, quick}
+
+
+class Away:
+    """A ledger's `settle` while the store shuts down for some tries."""
+
+    def __init__(self, ledger: Ledger, tries: int) -> None:
+        self.settle = ledger.settle
+        self.tries = tries
+
+    def __call__(self, *given: Any, **named: Any) -> Settled[Any]:
+        if self.tries:
+            self.tries -= 1
+            raise OperationalError("UPDATE", None, AdminShutdown())
+        return self.settle(*given, **named)
+
+
+def test_a_page_outlives_a_restart_of_the_store_and_is_asked_for_once(
+    engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = discovered(engine, "https://example.org/a", "https://example.org/b")
+    asked: list[str] = []
+
+    async def answer(url: str) -> Response:
+        asked.append(url)
+        return response(url)
+
+    monkeypatch.setattr(ledger, "settle", Away(ledger, 2))
+    assert set(fetched(ledger, ids, answer).advanced) == set(ids)
+    assert sorted(asked) == ["https://example.org/a", "https://example.org/b"]
+
+
+def test_a_store_that_stays_away_costs_no_entry_a_try(
+    engine: Engine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = discovered(engine, "https://example.org/a", "https://example.org/b")
+    ledger.patience_s = 0.2
+
+    async def answer(url: str) -> Response:
+        return response(url)
+
+    for _ in range(3):
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger, "settle", Away(ledger, 1_000))
+            with pytest.raises(OperationalError):
+                fetched(ledger, ids, answer)
+    assert set(fetched(ledger, ids, answer).advanced) == set(ids), "together: nobody died over them"

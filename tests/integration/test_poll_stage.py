@@ -278,3 +278,47 @@ def test_pages_of_one_host_get_moments_of_their_own(engine: Engine) -> None:
 
     claim = Ledger(engine, lease_s=90, hint_lag_s=30).claim([row.id for row in rows], State.DISCOVERED)
     assert {one.id for one in claim.entries} == set(now)
+
+
+def die_over(engine: Engine, ledger: SourceLedger, ids: list[str]) -> None:
+    """Let a process claim these and die, and its lease end."""
+    assert ledger.claim(ids)
+    with engine.begin() as connection:
+        gone = func.now() - timedelta(seconds=1)
+        held = source.c.lease_token.is_not(None)
+        connection.execute(update(source).where(held).values(lease_until=gone, due_at=gone))
+
+
+def test_a_feed_that_kills_its_process_backs_off_and_goes_alone_and_its_batch_mates_are_polled(engine: Engine) -> None:
+    ledger = ledger_of(engine)
+    ids = watch(ledger, *(watched(name, f"https://{name}.example/feed") for name in ("deadly", "mate", "late")))
+    asked: list[str] = []
+
+    def answer(url: str) -> Response:
+        asked.append(url)
+        return response(url, rss("/a"))
+
+    die_over(engine, ledger, ids[:2])
+    assert given(ledger, ids, answer).counts == {FeedOutcome.CRASHED: 2, FeedOutcome.OK: 1}
+    assert asked == ["https://late.example/feed"], "nobody asks a deadly feed at once again"
+    row = row_of(engine, "deadly")
+    assert (row.failures, row.last_outcome, row.outcomes, row.lease_token) == (1, "crashed", {"crashed": 1}, None)
+    assert row.last_error
+    assert 900 <= row.wait_s <= 1_080
+
+    let_time_pass(engine)
+    assert {due.id: due.alone for due in ledger.due(10)} == {"deadly": True, "mate": True, "late": False}
+    assert given(ledger, ids, answer).counts == {FeedOutcome.NOT_MODIFIED: 1}
+    assert given(ledger, ["mate"], answer).counts == {FeedOutcome.OK: 1}
+    assert (row_of(engine, "mate").failures, row_of(engine, "mate").last_outcome) == (0, "ok")
+
+    waits = []
+    for failures in range(2, 10):
+        die_over(engine, ledger, ["deadly"])
+        given(ledger, ["deadly"], answer)
+        row = row_of(engine, "deadly")
+        assert row.failures == failures
+        waits.append(float(row.wait_s))
+        let_time_pass(engine)
+    assert all(later > sooner for sooner, later in itertools.pairwise(waits[:5]))
+    assert waits[-1] == pytest.approx(86_400)

@@ -233,7 +233,7 @@ class Supervisor:
     def _answers(self) -> bool:
         try:
             self._call("getState")
-        except StartError:
+        except Unavailable:
             return False
         return True
 

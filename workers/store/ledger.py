@@ -28,7 +28,6 @@ from sqlalchemy import (
     Update,
     and_,
     bindparam,
-    false,
     func,
     or_,
     select,
@@ -143,9 +142,7 @@ class Ledger:
         by_host: dict[str, list[UUID]] = {}
         for row in sorted(connection.execute(free).all(), key=lambda row: (row.not_before, row.id)):
             by_host.setdefault(row.host, []).append(row.id)
-        if not by_host:
-            return false()
-        admitted = admit(connection, by_host, self.host_delay)
+        admitted = admit(connection, by_host, self.host_delay) if by_host else set()
         later = {name: found[name in admitted :] for name, found in by_host.items()}
         if any(later.values()):
             waiting = {name: found for name, found in later.items() if found}

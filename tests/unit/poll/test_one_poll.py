@@ -2,20 +2,26 @@
 
 import asyncio
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from psycopg.errors import AdminShutdown
+from sqlalchemy.exc import OperationalError
 
 from workers.domain.outcomes import Deferred, Dropped, DropReason, FeedOutcome, RetryReason
 from workers.domain.ports import FetchFailed, Response
 from workers.domain.values import FeedEntry, Source
 from workers.poll.cadence import Bounds
 from workers.poll.feed import ParsedFeed
-from workers.poll.stage import Answer, ask, decide, poll_sources
+from workers.poll.stage import Answer, Polled, ask, decide, poll_sources
+from workers.poll.urls import canonical_url
 from workers.store.sources import PollResult, Recorded, SourceDue
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -187,22 +193,147 @@ def test_a_failure_backs_off_and_a_success_does_not(
     assert (result.interval_s, result.next_poll_s) == (interval_s, next_poll_s)
 
 
-class BrokenLedger:
-    """A store that went away between claim and record."""
+def test_a_source_over_which_a_process_died_is_not_asked_and_backs_off() -> None:
+    one = due(crashed=True, failures=2)
+    answer = asyncio.run(ask(one, Answers()))  # a request would find no answer
+    assert answer.outcome is FeedOutcome.CRASHED
+    assert "died" in answer.detail
+    result = decide(one, answer, now=NOW, bounds=BOUNDS, jitter=0.0)
+    assert (result.outcome, result.next_poll_s, result.entries) == (FeedOutcome.CRASHED, 3_600, ())
+    assert decided(answer, failures=500).next_poll_s == BOUNDS.most
+
+
+class FakeLedger:
+    """A ledger of sources in memory, whose store may be away for some."""
+
+    def __init__(self, **errors: Exception) -> None:
+        self.errors = errors
+        self.recorded: dict[str, PollResult] = {}
+        self.excused: list[Exception] = []
 
     def claim(self, ids: Iterable[str]) -> list[SourceDue]:
         return [due(one) for one in ids]
 
-    def record(self, _due: SourceDue, _result: PollResult) -> Recorded:
-        raise ConnectionError("the store is away")
+    def record(self, one: SourceDue, result: PollResult) -> Recorded:
+        if one.source.id in self.errors:
+            raise self.errors[one.source.id]
+        self.recorded[one.source.id] = result
+        return Recorded(len(result.entries), tuple(uuid4() for _ in result.entries))
+
+    @contextmanager
+    def blameless(self, _claimed: object) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.excused.append(error)
+            raise
 
 
-def test_nothing_goes_on_in_the_background_when_the_store_fails() -> None:
+def polled(ledger: FakeLedger, names: Iterable[str], get: Any, **given: Any) -> Coroutine[Any, Any, Polled]:
+    sources: Any = ledger
+    return poll_sources(names, sources=sources, get=get, bounds=BOUNDS, clock=lambda: NOW, **given)
+
+
+async def always(_url: str, **_: object) -> Response:
+    return response()
+
+
+AWAY = OperationalError("UPDATE", None, AdminShutdown())
+
+
+def test_a_store_that_goes_away_for_one_is_told_after_the_others_were_recorded() -> None:
+    ledger = FakeLedger(bad=AWAY)
+    with pytest.raises(OperationalError) as raised:
+        asyncio.run(polled(ledger, ["bad", "good", "better"], always))
+    assert set(ledger.recorded) == {"good", "better"}
+    assert ledger.excused == [raised.value] == [AWAY], "the ledger gives it back"
+
+
+def test_a_store_that_goes_away_for_a_moment_is_waited_for() -> None:
+    class Ledger(FakeLedger):
+        def claim(self, ids: Iterable[str]) -> list[SourceDue]:
+            return [replace(one, until=time.monotonic() + 5) for one in super().claim(ids)]
+
+        def record(self, one: SourceDue, result: PollResult) -> Recorded:
+            if error := self.errors.pop(one.source.id, None):
+                raise error
+            return super().record(one, result)
+
+    ledger = Ledger(one=AWAY)
+    assert asyncio.run(polled(ledger, ["one"], always)).counts == {FeedOutcome.OK: 1}
+
+
+def test_what_nobody_expected_while_an_answer_is_weighed_is_kept_and_spares_the_batch_mates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = canonical_url
+
+    def surprise(url: str) -> str:
+        if "bad" in url:
+            raise ZeroDivisionError("the surprise")
+        return real(url)
+
+    async def get(url: str, **_: object) -> Response:
+        return response(FEED.replace(b"/a?", b"/bad?" if "bad" in url else b"/a?"))
+
+    monkeypatch.setattr("workers.poll.stage.canonical_url", surprise)
+    ledger = FakeLedger()
+    done = asyncio.run(polled(ledger, ["bad", "good"], get))
+    assert done.counts == {FeedOutcome.BUG: 1, FeedOutcome.OK: 1}
+    assert (ledger.recorded["bad"].outcome, ledger.recorded["good"].outcome) == (FeedOutcome.BUG, FeedOutcome.OK)
+    assert "ZeroDivisionError: the surprise" in ledger.recorded["bad"].detail
+
+
+def test_one_that_cannot_be_recorded_at_all_spares_its_batch_mates_too() -> None:
+    ledger = FakeLedger(bad=ZeroDivisionError("the surprise"))
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(polled(ledger, ["bad", "good"], always))
+    assert set(ledger.recorded) == {"good"}
+
+
+def test_what_may_be_fetched_is_handed_on_before_the_slowest_answers() -> None:
+    handed_on: list[list[UUID]] = []
+    first = threading.Event()
+
+    def hand_on(ids: list[UUID]) -> None:
+        handed_on.append(ids)
+        first.set()
+
+    async def get(url: str, **_: object) -> Response:
+        if url.endswith("/slow.xml"):
+            assert await asyncio.to_thread(first.wait, 5)
+        return response()
+
+    done = asyncio.run(polled(FakeLedger(), ["slow", "quick"], get, hand_on=hand_on))
+    assert [one for ids in handed_on for one in ids] == done.ready
+    assert [len(ids) for ids in handed_on] == [1, 1]
+
+
+def test_while_a_poll_is_recorded_the_others_go_on() -> None:
+    class Ledger(FakeLedger):
+        went_on = threading.Event()
+
+        def record(self, one: SourceDue, result: PollResult) -> Recorded:
+            if one.source.id == "quick":
+                assert self.went_on.wait(5), "the loop stood still"
+            return super().record(one, result)
+
+    ledger = Ledger()
+
+    async def get(url: str, **_: object) -> Response:
+        if url.endswith("/slow.xml"):
+            while "quick" not in ledger.recorded:
+                await asyncio.sleep(0)
+                ledger.went_on.set()
+        return response()
+
+    assert asyncio.run(polled(ledger, ["quick", "slow"], get)).counts == {FeedOutcome.OK: 2}
+
+
+def test_nothing_goes_on_in_the_background_when_polling_is_given_up() -> None:
     ended: list[str] = []
 
     async def get(url: str, **_: object) -> Response:
-        if url.endswith("/quick.xml"):
-            return response()
         try:
             await asyncio.Event().wait()
         finally:
@@ -210,15 +341,9 @@ def test_nothing_goes_on_in_the_background_when_the_store_fails() -> None:
         raise AssertionError
 
     async def scenario() -> set[Any]:
-        with pytest.raises(ConnectionError, match="away"):
-            await poll_sources(
-                ["quick", "slow"],
-                sources=BrokenLedger(),  # type: ignore[arg-type]
-                get=get,
-                bounds=BOUNDS,
-                clock=lambda: NOW,
-            )
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(polled(FakeLedger(), ["one"], get), 0.05)
         return asyncio.all_tasks() - {asyncio.current_task()}
 
     assert asyncio.run(scenario()) == set()
-    assert ended == ["https://example.org/slow.xml"]
+    assert ended == ["https://example.org/one.xml"]

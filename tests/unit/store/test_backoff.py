@@ -3,7 +3,7 @@
 import pytest
 
 from workers.domain.outcomes import QuarantineReason, RetryReason
-from workers.store.backoff import DAY_S, MAX_TRIES, delay_s
+from workers.store.backoff import DAY_S, MAX_CRASHES, MAX_TRIES, delay_s
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ def test_chance_spreads_the_wait_by_a_fifth_either_way(jitter: float, factor: fl
 def test_every_reason_for_another_try_has_a_last_one() -> None:
     assert set(MAX_TRIES) == {*RetryReason, *QuarantineReason}
     assert all(tries >= 1 for tries in MAX_TRIES.values())
+    assert MAX_CRASHES == 3
 
 
 def test_an_outlet_may_be_away_for_more_than_a_day() -> None:
