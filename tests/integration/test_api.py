@@ -136,7 +136,7 @@ class TestChanges:
         [
             {"after": -1}, {"after": "x"}, {"after": 2**63}, {"limit": 0}, {"limit": 501}, {"topic": "a\0b"},
             {"topic": ""}, {"topic": "x" * 101}, {"source": "'; DROP TABLE"}, {"language": "english"},
-            {"country": "gb"}, {"country": "GBR"},
+            {"country": "gb"}, {"country": "GBR"}, {"topics": "sanctions"},
         ],
     )  # fmt: skip
     def test_bad_parameters_are_refused_and_named(self, api: httpx.Client, parameters: dict[str, Any]) -> None:
@@ -164,6 +164,7 @@ class TestArticles:
             ({"source": "khabar", "topic": "sanctions"}, {"1"}),
             ({"topic": "sanctions", "language": "en"}, {"1"}),
             ({"topic": "quiet"}, set()),
+            ({"country": "ZZ"}, set()),
         ],
     )
     def test_filters(self, api: httpx.Client, articles: list[str], parameters: dict[str, str], names: set[str]) -> None:
@@ -201,7 +202,9 @@ class TestArticles:
         answer = api.get(f"/v1/articles/{uuid4()}")
         assert (answer.status_code, answer.json()) == (404, {"detail": "no classified article has this id"})
 
-    @pytest.mark.parametrize("path", ["/v1/articles/7", "/v1/articles?before=x", "/v1/articles?limit=501"])
+    @pytest.mark.parametrize(
+        "path", ["/v1/articles/7", "/v1/articles?before=x", "/v1/articles?limit=501", "/healthz?x=1", "/v1/topics?id=x"]
+    )
     def test_bad_parameters_are_refused(self, api: httpx.Client, path: str) -> None:
         assert api.get(path).status_code == 422
 
@@ -368,6 +371,11 @@ class TestTheRest:
     def test_nothing_can_be_written(self, api: httpx.Client, method: str) -> None:
         for path in (*ROUTES, "/v1/topics"):
             assert getattr(api, method)(path).status_code == 405
+
+    def test_whoever_opens_it_in_a_browser_finds_the_addresses(self, api: httpx.Client) -> None:
+        addresses = get(api, "/")["addresses"]
+        assert any(one.endswith("/v1/changes") for one in addresses)
+        assert api.head("/healthz").status_code in {200, 503}
 
 
 def _undescribed(shape: Any) -> Iterator[str]:

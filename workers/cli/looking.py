@@ -25,7 +25,7 @@ from workers.launch import check_files
 from workers.operate.lock import holder
 from workers.operate.memory import measure
 from workers.pipeline import QUEUES
-from workers.store.changes import changes_after, last_seq
+from workers.store.changes import changes_after, last_seq, stream_trouble
 from workers.store.migrate import check_known, current_revision, newest_revision
 from workers.store.notes import read_notes
 from workers.store.overview import Overview, broken_invariants, overview
@@ -249,7 +249,9 @@ def _redis(settings: Settings) -> list[str]:
     policy = {_text(key): _text(value) for key, value in found.items()}.get("maxmemory-policy")
     if policy != "noeviction":
         return [f"maxmemory-policy is {policy}: it may throw queues away; set it to noeviction"]
-    return []
+    with Steps(located(settings)).engine.connect() as connection:
+        trouble = stream_trouble(connection)
+    return [trouble] if trouble else []
 
 
 def _schedule(settings: Settings) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -54,6 +54,7 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
         docs_url=None,
         redoc_url=None,
         responses=AWAY,
+        dependencies=[Depends(only_known_parameters)],
     )
 
     @api.exception_handler(OperationalError)
@@ -88,11 +89,13 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
         topic: Name = None,
         language: Language = None,
         source: Name = None,
+        country: Country = None,
     ) -> JSONResponse:
         """List classified articles, newest discovery first."""
+        only = {"topic": topic, "language": language, "source": source, "country": country}
         with engine.connect() as connection:
             refuse_unknown(connection, topic, topics())
-            rows = list_articles(connection, limit=limit, before=before, topic=topic, language=language, source=source)
+            rows = list_articles(connection, limit=limit, before=before, **only)
         return JSONResponse({"articles": rows, "next_before": rows[-1]["id"] if len(rows) == limit else None})
 
     missing: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such article."}}
@@ -118,6 +121,7 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
 
     unwell: dict[int | str, dict[str, Any]] = {503: {"model": Health | Problem, "description": "Something is wrong."}}
 
+    @api.head("/healthz", include_in_schema=False)
     @api.get("/healthz", tags=["operation"], responses=unwell)
     def healthz(response: Response) -> Health:
         """Return 200 when the store answers, the schedule ticks and the stream is ours, else 503 with what is wrong."""
@@ -128,12 +132,32 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
         response.status_code = 503 if problems else 200
         return Health(ok=not problems, problems=problems, last_seq=found.last_seq)
 
+    @api.get("/", include_in_schema=False)
+    def directory(request: Request) -> dict[str, list[str]]:
+        """Name the addresses, for whoever opens the API in a browser."""
+        paths = [*request.app.openapi()["paths"], "/metrics", "/openapi.json"]
+        return {"addresses": [f"{request.base_url}{path.removeprefix('/')}" for path in paths]}
+
     @api.get("/metrics", tags=["operation"], include_in_schema=False)
     def metrics() -> Response:
         """Return the ledger's metrics, in the text format of Prometheus."""
         return Response(render(flow(engine), list_sources(engine)), media_type=CONTENT_TYPE_LATEST)
 
     return api
+
+
+def only_known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the address does not have: `topics=` must not read as everything.
+
+    Raises RequestValidationError.
+    """
+    known = {one.alias for one in request.scope["route"].dependant.query_params}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        problem = f"no such parameter; there are {', '.join(sorted(known)) or 'none'}"
+        raise RequestValidationError(
+            [{"type": "unknown_parameter", "loc": ("query", name), "msg": problem, "input": name} for name in unknown]
+        )
 
 
 def refuse_unknown(connection: Connection, topic: str | None, packs: list[dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ def list_articles(
     topic: str | None = None,
     language: str | None = None,
     source: str | None = None,
+    country: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the newest classified articles as their change tells them; ids are UUIDv7, so their order is time."""
     query = (
@@ -29,6 +30,8 @@ def list_articles(
         query = query.where(entry.c.id < before)
     if source is not None:
         query = query.where(entry.c.source_id == source)
+    if country is not None:
+        query = query.where(change.c.payload["source"]["country"].as_string() == country)
     if language is not None:
         spoken = and_(article.c.entry_id == entry.c.id, article.c.language == language)
         query = query.where(exists().where(spoken))
