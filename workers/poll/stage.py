@@ -111,7 +111,7 @@ async def _record(
 async def ask(due: SourceDue, get: Get) -> Answer:
     """Ask a source for its feed, if it changed. Every way it can end is a value.
 
-    One whose last poll never came back is not asked now: that poll ends here, and the back-off decides on the next.
+    One whose last poll never came back is not asked now: that poll ends here, and the next is one without mates.
     """
     if due.crashed:
         return Answer(FeedOutcome.CRASHED, "the process that polled it died, or was killed at its time limit")
@@ -155,6 +155,8 @@ def decide(due: SourceDue, answer: Answer, *, now: datetime, bounds: Bounds, jit
     )
     # Of a whole feed only: after one that was cut off or empty, a 304 would hide the entries still to come.
     keep = answer.response if answer.outcome is FeedOutcome.OK else None
+    if answer.outcome is FeedOutcome.CRASHED and not due.alone:
+        wait_s = 0.0  # a batch-mate's fault perhaps, or a kill from outside: first it is tried alone
     return PollResult(
         outcome=answer.outcome,
         detail=answer.detail,

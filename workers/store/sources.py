@@ -1,7 +1,7 @@
 """Sources in the ledger: which are watched, when each is due, how each poll ended, and the entries it found.
 
 A source that is claimed although it still has a lease killed its process, or was in hand when that died: this is
-recorded as `crashed`, with the back-off of any failure, and until a poll of it ends it is polled without mates.
+recorded as `crashed`, a failure like any other, and until a poll of it ends it is polled without mates.
 """
 
 import time
@@ -39,6 +39,7 @@ class SourceDue:
     last_modified: str | None
     body_sha: str | None
     crashed: bool = False  # the process that held it before died: not to be asked, only to be recorded
+    alone: bool = False  # a process died over it before, so it came without mates
     until: float = 0.0  # of the monotonic clock: so long it is worth to insist on recording
 
 
@@ -161,7 +162,7 @@ class SourceLedger:
             update(source)
             .where(source.c.id == mine.c.id)
             .values(lease_token=token, lease_until=func.now() + self.lease, due_at=func.now() + self.lease)
-            .returning(*source.c, mine.c.lease_token.is_not(None).label("crashed"))
+            .returning(*source.c, mine.c.lease_token.is_not(None).label("crashed"), (~_harmless()).label("alone"))
         )
         self._debts.pay(self.engine)
         try:
@@ -272,7 +273,7 @@ class SourceLedger:
         return Recorded(new=len(made), ready=tuple(ready))
 
 
-CLAIMED_FIELDS = ("interval_s", "failures", "etag", "last_modified", "body_sha", "crashed")
+CLAIMED_FIELDS = ("interval_s", "failures", "etag", "last_modified", "body_sha", "crashed", "alone")
 
 
 def _harmless() -> ColumnElement[bool]:

@@ -193,14 +193,19 @@ def test_a_failure_backs_off_and_a_success_does_not(
     assert (result.interval_s, result.next_poll_s) == (interval_s, next_poll_s)
 
 
-def test_a_source_over_which_a_process_died_is_not_asked_and_backs_off() -> None:
-    one = due(crashed=True, failures=2)
+def test_a_source_that_was_in_hand_when_a_process_died_is_first_tried_alone() -> None:
+    result = decided(Answer(FeedOutcome.CRASHED), crashed=True)
+    assert (result.next_poll_s, result.interval_s) == (0, 900)
+
+
+def test_a_source_over_which_a_process_died_alone_is_not_asked_and_backs_off() -> None:
+    one = due(crashed=True, alone=True, failures=2)
     answer = asyncio.run(ask(one, Answers()))  # a request would find no answer
     assert answer.outcome is FeedOutcome.CRASHED
     assert "died" in answer.detail
     result = decide(one, answer, now=NOW, bounds=BOUNDS, jitter=0.0)
     assert (result.outcome, result.next_poll_s, result.entries) == (FeedOutcome.CRASHED, 3_600, ())
-    assert decided(answer, failures=500).next_poll_s == BOUNDS.most
+    assert decided(answer, alone=True, failures=500).next_poll_s == BOUNDS.most
 
 
 class FakeLedger:
@@ -249,18 +254,32 @@ def test_a_store_that_goes_away_for_one_is_told_after_the_others_were_recorded()
     assert ledger.excused == [raised.value] == [AWAY], "the ledger gives it back"
 
 
+class AwayOnce(FakeLedger):
+    """A store that is away at the first try only."""
+
+    def __init__(self, patience_s: float, **errors: Exception) -> None:
+        super().__init__(**errors)
+        self.patience_s = patience_s
+
+    def claim(self, ids: Iterable[str]) -> list[SourceDue]:
+        return [replace(one, until=time.monotonic() + self.patience_s) for one in super().claim(ids)]
+
+    def record(self, one: SourceDue, result: PollResult) -> Recorded:
+        if error := self.errors.pop(one.source.id, None):
+            raise error
+        return super().record(one, result)
+
+
 def test_a_store_that_goes_away_for_a_moment_is_waited_for() -> None:
-    class Ledger(FakeLedger):
-        def claim(self, ids: Iterable[str]) -> list[SourceDue]:
-            return [replace(one, until=time.monotonic() + 5) for one in super().claim(ids)]
-
-        def record(self, one: SourceDue, result: PollResult) -> Recorded:
-            if error := self.errors.pop(one.source.id, None):
-                raise error
-            return super().record(one, result)
-
-    ledger = Ledger(one=AWAY)
+    ledger = AwayOnce(5, one=AWAY)
     assert asyncio.run(polled(ledger, ["one"], always)).counts == {FeedOutcome.OK: 1}
+
+
+def test_a_store_that_went_away_is_not_taken_for_a_bug_of_the_source() -> None:
+    ledger = AwayOnce(-1, one=AWAY)
+    with pytest.raises(OperationalError):
+        asyncio.run(polled(ledger, ["one"], always))
+    assert ledger.recorded == {}
 
 
 def test_what_nobody_expected_while_an_answer_is_weighed_is_kept_and_spares_the_batch_mates(
@@ -311,10 +330,11 @@ def test_what_may_be_fetched_is_handed_on_before_the_slowest_answers() -> None:
 
 def test_while_a_poll_is_recorded_the_others_go_on() -> None:
     class Ledger(FakeLedger):
-        went_on = threading.Event()
+        recording, went_on = threading.Event(), threading.Event()
 
         def record(self, one: SourceDue, result: PollResult) -> Recorded:
             if one.source.id == "quick":
+                self.recording.set()
                 assert self.went_on.wait(5), "the loop stood still"
             return super().record(one, result)
 
@@ -322,9 +342,9 @@ def test_while_a_poll_is_recorded_the_others_go_on() -> None:
 
     async def get(url: str, **_: object) -> Response:
         if url.endswith("/slow.xml"):
-            while "quick" not in ledger.recorded:
-                await asyncio.sleep(0)
-                ledger.went_on.set()
+            while not ledger.recording.is_set():
+                await asyncio.sleep(0.01)
+            ledger.went_on.set()
         return response()
 
     assert asyncio.run(polled(ledger, ["quick", "slow"], get)).counts == {FeedOutcome.OK: 2}
