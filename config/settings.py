@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     sweep_period_s: int = Field(5, ge=1, le=60, description="How often due work is looked for.")
 
     # --- how much at once
-    batch_size: int = Field(20, ge=1, le=200, description="Ids a message: one round trip serves them all.")
+    batch_size: int = Field(50, ge=1, le=200, description="Ids a message: one round trip serves them all.")
     max_queue: int = Field(500, ge=1, description="Messages waiting in one queue before the sweeper adds no more.")
     lease_s: float = Field(
         90,

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Tells the next step's workers of entries that went on.
+HandOn = Callable[[list[UUID]], None]
+
 #: Messages that one sweep sends to one queue: a thousand ids every few seconds keep any number of workers busy.
 MOST_MESSAGES = 50
 
@@ -91,7 +94,12 @@ class Steps:
         """The ledger of entries."""
         from workers.store.ledger import Ledger
 
-        return Ledger(self.engine, lease_s=self.settings.lease_s, hint_lag_s=self.settings.hint_lag_s)
+        return Ledger(
+            self.engine,
+            lease_s=self.settings.lease_s,
+            hint_lag_s=self.settings.hint_lag_s,
+            host_delay_s=self.settings.host_delay_s,
+        )
 
     @functools.cached_property
     def sources(self) -> "SourceLedger":
@@ -136,21 +144,22 @@ class Steps:
 
     # --- the path ------------------------------------------------------------------------------
 
-    def poll(self, ids: Iterable[str]) -> list[UUID]:
-        """Poll sources; return entries that may be fetched at once."""
+    def poll(self, ids: Iterable[str], hand_on: HandOn) -> None:
+        """Poll sources; hand on entries that may be fetched at once, as soon as a source has given them."""
         from workers.poll.cadence import Bounds
         from workers.poll.stage import poll_sources
 
         bounds = Bounds(self.settings.poll_min_s, self.settings.poll_max_s)
-        polled = self._await(poll_sources(ids, sources=self.sources, get=self.http, bounds=bounds, clock=utc_now))
+        polled = self._await(
+            poll_sources(ids, sources=self.sources, get=self.http, bounds=bounds, clock=utc_now, hand_on=hand_on)
+        )
         event("step_done", stage="poll", new=polled.new, outcomes=dict(polled.counts))
-        return polled.ready
 
-    def fetch(self, ids: Iterable[UUID]) -> list[UUID]:
-        """Fetch pages; return entries that have theirs."""
+    def fetch(self, ids: Iterable[UUID], hand_on: HandOn) -> None:
+        """Fetch pages; hand on entries as soon as they have theirs."""
         from workers.fetch.stage import fetch_entries
 
-        return self._done("fetch", self._await(fetch_entries(ids, ledger=self.ledger, get=self.http)))
+        self._done("fetch", self._await(fetch_entries(ids, ledger=self.ledger, get=self.http, hand_on=hand_on)))
 
     def extract(self, ids: Iterable[UUID]) -> list[UUID]:
         """Extract clean text; return entries that have theirs."""
@@ -159,7 +168,8 @@ class Steps:
         from workers.store.pages import pages_of
 
         claim = self.ledger.claim(ids, State.FETCHED)
-        given = pages_of(self.engine, claim)
+        with self.ledger.blameless(claim):
+            given = pages_of(self.engine, claim)
         settled = run_batch(
             self.ledger,
             claim,
@@ -179,7 +189,8 @@ class Steps:
 
         classifier = watched_classifier(self.settings.topics_dir).current()  # before the claim: it may fail
         claim = self.ledger.claim(ids, State.EXTRACTED)
-        given = articles_of(self.engine, claim)
+        with self.ledger.blameless(claim):
+            given = articles_of(self.engine, claim)
 
         def step(_entry: Entry, article: Article) -> Outcome[Classified]:
             flags = classifier.classify(article.title, article.text, article.language)

@@ -1,6 +1,7 @@
 """The tasks: each finds the steps, calls one, hands on. Messages carry ids only, several at a time."""
 
 from collections.abc import Iterable
+from functools import partial
 from uuid import UUID
 
 from kombu.exceptions import OperationalError
@@ -12,19 +13,19 @@ from workers.pipeline import LEDGER_STAGES, STAGE, Stage, next_stage
 from workers.store.ledger import Due
 from workers.telemetry import event
 
-POLL, DELIVER = STAGE["poll"], STAGE["deliver"]
+POLL, FETCH, DELIVER = STAGE["poll"], STAGE["fetch"], STAGE["deliver"]
 
 
 @app.task(name="poll_sources")
 def poll_sources(ids: list[str]) -> None:
     """Poll these sources; fetch what is new."""
-    hint_next(POLL, steps().poll(ids))
+    steps().poll(ids, partial(hint_next, POLL))
 
 
 @app.task(name="fetch_entries")
 def fetch_entries(ids: list[str]) -> None:
     """Fetch these entries' pages."""
-    hint_next(STAGE["fetch"], steps().fetch(_uuids(ids)))
+    steps().fetch(_uuids(ids), partial(hint_next, FETCH))
 
 
 @app.task(name="extract_entries")

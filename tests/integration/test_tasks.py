@@ -1,5 +1,6 @@
 """The tasks' own part: hints in batches, handed on, and lost without harm."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,10 +25,15 @@ class FakeSteps:
         self.sources = self
         self.spare = 10
 
-    def poll(self, _ids: Any) -> list[UUID]:
+    def poll(self, _ids: Any, hand_on: Callable[[list[UUID]], None]) -> None:
+        hand_on(self.advanced)
+
+    fetch = poll
+
+    def extract(self, _ids: Any) -> list[UUID]:
         return self.advanced
 
-    fetch = extract = classify = poll
+    classify = extract
 
     def due(self, stage: Stage | int, _limit: int = 0) -> Any:
         return self.waiting.get(stage.name, []) if isinstance(stage, Stage) else ["a-source"]
@@ -104,7 +110,7 @@ def test_a_hint_that_redis_does_not_take_is_told_and_left_to_the_sweeper(
 
 
 def test_a_task_that_runs_out_of_memory_fails_like_any_other(fake: FakeSteps, monkeypatch: pytest.MonkeyPatch) -> None:
-    def explode(_ids: Any) -> list[UUID]:
+    def explode(_ids: Any, _hand_on: Any) -> None:
         raise MemoryError
 
     monkeypatch.setattr(fake, "fetch", explode)

@@ -1,7 +1,7 @@
 """Articles, their flags and the change that tells of them: one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ import uuid_utils.compat
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from workers.domain.values import Article, Classification, Entry, Flag
+from workers.domain.values import Article, Classification, Entry, Evidence, Flag
 from workers.store.ledger import Claim
 from workers.store.schema import article, change, flag, story
 
@@ -29,7 +29,9 @@ class Classified:
 def write_articles(connection: Connection, made: Sequence[tuple[Entry, Article]]) -> None:
     """Store the clean text of entries that were extracted. Nobody downstream sees it before it is classified."""
     rows = [
-        {"entry_id": one.id, "version": FIRST_VERSION, **asdict(value), "authors": list(value.authors)}
+        {"entry_id": one.id, "version": FIRST_VERSION}
+        | {name: getattr(value, name) for name in Article.__dataclass_fields__}
+        | {"authors": list(value.authors)}
         for one, value in made
     ]
     new = insert(article)
@@ -64,7 +66,7 @@ def write_classified(connection: Connection, made: Sequence[tuple[Entry, Classif
             "topic": mark.topic,
             "probability": mark.probability,
             "flagged": mark.flagged,
-            "evidence": [asdict(span) for span in mark.evidence],
+            "evidence": [span_json(span) for span in mark.evidence],
             "pack_version": mark.pack_version,
             "model": value.classification.model,
         }
@@ -138,9 +140,14 @@ def flag_json(mark: Flag) -> dict[str, Any]:
         "topic": mark.topic,
         "probability": round(mark.probability, 4),
         "flagged": mark.flagged,
-        "evidence": [asdict(span) for span in mark.evidence],
+        "evidence": [span_json(span) for span in mark.evidence],
         "pack_version": mark.pack_version,
     }
+
+
+def span_json(span: Evidence) -> dict[str, Any]:
+    """Return a span of evidence as downstream reads it. (`dataclasses.asdict` takes ten times as long.)"""
+    return {"field": span.field, "start": span.start, "end": span.end, "text": span.text}
 
 
 def iso(moment: datetime | None) -> str | None:
