@@ -13,6 +13,9 @@ from tests.waiting import wait_until
 from workers.operate.memory import measure
 from workers.pipeline import QUEUES
 
+#: One worker process runs them all, and starts one system.
+pytestmark = pytest.mark.xdist_group("demo")
+
 
 @pytest.fixture
 def api(system: RunningSystem) -> Iterator[httpx.Client]:

@@ -11,6 +11,9 @@ import pytest
 
 from tests.systems import REPOSITORY, RunningSystem, environment
 
+#: One worker process runs them all, and starts one system.
+pytestmark = pytest.mark.xdist_group("demo")
+
 BLOCKS = re.findall(r"```sh\n(.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
 #: `doctor` ends with 1 when it finds something, and the demo's broken sources are something.

@@ -112,7 +112,7 @@ def test_a_demo_inherits_nothing_of_a_production(tmp_path: Path) -> None:
         "broker_url": closed,
         "database_url": "postgresql://127.0.0.1:9/x",
     }
-    with RunningSystem(("demo",), tmp_path / "data", settings) as system:
+    with RunningSystem(("demo", "--api-port", "0", "--flower-port", "0"), tmp_path / "data", settings) as system:
         system.wait_ready()
         for process in system.tree():
             if "celery" in " ".join(process.cmdline()):

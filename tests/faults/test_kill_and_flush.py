@@ -11,6 +11,8 @@ import redis
 from tests.systems import RunningSystem
 from tests.waiting import wait_until
 
+DEMO = ("demo", "--once", "--timeout-s", "100", "--api-port", "0", "--flower-port", "0")
+
 
 def states(system: RunningSystem) -> dict[str, int]:
     """Return how many entries stand where; nothing while the database is not there yet."""
@@ -34,7 +36,7 @@ def kill(processes: list[psutil.Process]) -> int:
 
 @pytest.mark.timeout(180)
 def test_a_killed_worker_and_a_flushed_redis_lose_and_double_nothing(tmp_path: Path) -> None:
-    with RunningSystem(("demo", "--once", "--timeout-s", "100"), tmp_path / "data") as system:
+    with RunningSystem(DEMO, tmp_path / "data") as system:
         wait_until(lambda: system.has_ended or in_the_middle(system), 60, "articles are on their way")
         assert not system.has_ended, system.output
         killed = kill(system.of_service("extract,classify")) + kill(system.of_service("poll,fetch"))

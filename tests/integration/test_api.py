@@ -35,7 +35,7 @@ TOPICS = [
     }
     for name in ("quiet", "sanctions")
 ]
-ROUTES = ["/v1/changes", "/v1/articles", f"/v1/articles/{uuid4()}", "/v1/sources", "/healthz"]
+ROUTES = ["/v1/changes", "/v1/articles", "/v1/articles/01a20000-0000-7000-8000-000000000000", "/v1/sources", "/healthz"]
 
 
 @contextmanager

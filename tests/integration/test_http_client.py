@@ -146,12 +146,12 @@ def coded(body: bytes, coding: str) -> bytes:
 @pytest.mark.parametrize(
     ("answer", "body"),
     [
-        (coded(gzip.compress(TEXT), "gzip"), TEXT),
-        (coded(gzip.compress(TEXT), "GZIP"), TEXT),
+        (coded(gzip.compress(TEXT, mtime=0), "gzip"), TEXT),
+        (coded(gzip.compress(TEXT, mtime=0), "GZIP"), TEXT),
         (coded(zlib.compress(TEXT), "deflate"), TEXT),
         (coded(raw_deflate(TEXT), "deflate"), TEXT),
-        (coded(gzip.compress(TEXT) + b"garbage", "gzip"), TEXT),
-        (coded(gzip.compress(gzip.compress(TEXT, mtime=0)), "gzip"), gzip.compress(TEXT, mtime=0)),
+        (coded(gzip.compress(TEXT, mtime=0) + b"garbage", "gzip"), TEXT),
+        (coded(gzip.compress(gzip.compress(TEXT, mtime=0), mtime=0), "gzip"), gzip.compress(TEXT, mtime=0)),
         (coded(TEXT, "identity"), TEXT),
     ],
     ids=["gzip", "GZIP", "zlib", "raw deflate", "trailing garbage", "twice", "identity"],
@@ -165,7 +165,7 @@ def test_one_layer_of_coding_is_undone(answer: bytes, body: bytes) -> None:
     [
         (coded(TEXT, "br"), "'br' was not offered"),
         (coded(TEXT, "gzip, gzip"), "not offered"),
-        (coded(gzip.compress(TEXT)[:-9], "gzip"), "cut off"),
+        (coded(gzip.compress(TEXT, mtime=0)[:-9], "gzip"), "cut off"),
         (coded(TEXT, "gzip"), "gzip: Error"),
         (OK + b"Content-Length: 1000\r\n\r\n" + TEXT, "RemoteProtocolError"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel", "RemoteProtocolError"),
@@ -227,7 +227,9 @@ def test_a_body_without_an_end_is_too_large(extra: bytes) -> None:
     assert answered(answer, deadline_s=5) == Dropped(DropReason.TOO_LARGE, f"over {CAP} bytes")
 
 
-@pytest.mark.parametrize("start", [gzip.compress(b"")[:10], gzip.compress(TEXT)], ids=["empty blocks", "after the end"])
+@pytest.mark.parametrize(
+    "start", [gzip.compress(b"", mtime=0)[:10], gzip.compress(TEXT, mtime=0)], ids=["empty blocks", "after the end"]
+)
 def test_a_coded_body_that_never_decodes_to_more_is_too_large_on_the_wire(start: bytes) -> None:
     def answer(connection: Connection) -> None:
         connection.send(OK + b"Content-Encoding: gzip\r\n\r\n" + start)
@@ -260,7 +262,9 @@ def slow(before: bytes, piece: bytes) -> Any:
         slow(b"HTTP/1.1 200 OK\r\nX: ", b"a"),
         slow(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
         slow(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: 1\r\n"),
-        slow(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(TEXT)[:10], b"\0\0\0\xff\xff"),
+        slow(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(TEXT, mtime=0)[:10], b"\0\0\0\xff\xff"
+        ),
         lambda connection: connection.stay(),
     ],
     ids=["body", "chunks", "header", "103", "trailers", "empty gzip blocks", "silence"],

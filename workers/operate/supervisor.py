@@ -34,6 +34,9 @@ START_TIMEOUT_S = 30.0
 #: On top of what the programs may take: supervisord looks at its programs once a second.
 STOP_MARGIN_S = 10.0
 POLL_S = 0.02
+#: When supervisord was killed everything got its stop signal at once, Redis too: a Celery worker that looks for its broker
+#: then would not end by itself (seen: 60 s and more), and the ledger needs no goodbye.
+KILLED_GRACE_S = 10.0
 #: It answers within milliseconds; one that does not is stopped or stuck, and must not take us with it.
 ANSWER_TIMEOUT_S = 10.0
 #: Fault codes of supervisor 4.3.0 (xmlrpc.py, class Faults).
@@ -203,7 +206,7 @@ class Supervisor:
                 self._process.wait()
             # When it was killed, its programs have their stop signal from the kernel and may still be ending.
             in_order = self._process.returncode == 0
-            _end_session(self._process.pid, grace_s=0 if in_order else self._slowest_stop_s())
+            _end_session(self._process.pid, grace_s=0 if in_order else KILLED_GRACE_S)
             self._process = None
         if self._lock is not None:
             try:
