@@ -34,8 +34,8 @@ START_TIMEOUT_S = 30.0
 #: On top of what the programs may take: supervisord looks at its programs once a second.
 STOP_MARGIN_S = 10.0
 POLL_S = 0.02
-#: When supervisord was killed everything got its stop signal at once, Redis too: a Celery worker that looks for its broker
-#: then would not end by itself (seen: 60 s and more), and the ledger needs no goodbye.
+#: When supervisord was killed everything got its stop signal at once, Redis too: a Celery worker that looks for it
+#: then does not end by itself (seen: 60 s and more), and the ledger needs no goodbye.
 KILLED_GRACE_S = 10.0
 #: It answers within milliseconds; one that does not is stopped or stuck, and must not take us with it.
 ANSWER_TIMEOUT_S = 10.0
