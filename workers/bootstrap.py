@@ -3,18 +3,19 @@
 import asyncio
 import functools
 import hashlib
-import time
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from config.settings import Settings, changed, load_settings
+from config.settings import Settings, load_settings
+from workers.addresses import database_url, located_stream, redis_url
 from workers.domain.errors import ConfigError, StartError
 from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State
 from workers.domain.values import Article, Entry, Page
+from workers.packs import WatchedTopics, folder_mark, topic_json, watched_classifier
 from workers.pipeline import Stage
 from workers.telemetry import event
 
@@ -25,12 +26,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from sqlalchemy import Engine
 
-    from config.topics import TopicPack
-    from workers.classify.stage import Classifier
     from workers.deliver.stream import ChangeStream
     from workers.fetch.http import HttpClient
-    from workers.operate.embedded_postgres import PostgresServer
-    from workers.operate.embedded_redis import RedisServer
     from workers.store.ledger import Due, Ledger, Settled
     from workers.store.sources import SourceLedger
 
@@ -43,34 +40,6 @@ HandOn = Callable[[list[UUID]], None]
 MOST_MESSAGES = 50
 
 VERSION = version("wirewatch")
-
-
-def database_url(settings: Settings) -> str:
-    """Return the database's address. Raises StartError when nothing has set one (the supervisor does)."""
-    if settings.database_url is None:
-        raise StartError(
-            "WIREWATCH_DATABASE_URL is not set: start the whole system with `wirewatch run`, or name a PostgreSQL"
-        )
-    return settings.database_url.get_secret_value()
-
-
-def redis_url(address: str) -> str:
-    """Return a Celery broker address in the form that redis-py wants."""
-    if address.startswith("redis+socket://"):
-        return "unix://" + address.removeprefix("redis+socket://").replace("virtual_host=", "db=")
-    return address
-
-
-def other_database(address: str, number: int) -> str:
-    """Return the address of another database on the same Redis."""
-    base, _, query = address.partition("?")
-    pairs = [pair for pair in query.split("&") if pair and pair.split("=")[0] not in {"db", "virtual_host"}]
-    if base.startswith("redis+socket://"):
-        pairs.append(f"virtual_host={number}")
-    else:
-        scheme, _, rest = base.partition("://")
-        base = f"{scheme}://{rest.split('/')[0]}/{number}"
-    return base + ("?" + "&".join(pairs) if pairs else "")
 
 
 class Steps:
@@ -293,56 +262,6 @@ class Steps:
         return settled.advanced
 
 
-class WatchedTopics(Generic[T]):
-    """What is made of a folder's packs, made again when a file changes: a saved pack is live within 10 s.
-
-    A pack with an error is refused; what was made of the old ones stays in force.
-    """
-
-    CHECK_EVERY_S = 5.0
-
-    def __init__(self, folder: Path, make: "Callable[[tuple[TopicPack, ...]], T]") -> None:
-        self.folder = folder
-        self._make = make
-        self._mark = folder_mark(folder)
-        self._made = self._load()
-        self._checked = time.monotonic()
-
-    def current(self) -> T:
-        """Return what is in force."""
-        if time.monotonic() - self._checked > self.CHECK_EVERY_S:
-            self._checked = time.monotonic()
-            mark = folder_mark(self.folder)
-            if mark != self._mark:
-                self._mark = mark
-                try:
-                    self._made = self._load()
-                except ConfigError:
-                    return self._made  # the sweep tells of it (`Steps.take_up_files`)
-        return self._made
-
-    def _load(self) -> T:
-        from config.topics import load_topics
-
-        return self._make(load_topics(self.folder))
-
-
-@functools.cache
-def watched_classifier(folder: Path) -> "WatchedTopics[Classifier]":
-    """Return the classifier of a folder's packs; read once before a worker forks, shared by its children."""
-    from workers.classify.stage import Classifier
-
-    return WatchedTopics(folder, Classifier)
-
-
-def make_classifier(folder: Path) -> "Classifier":
-    """Return a classifier for the packs of a folder. Raises ConfigError."""
-    from config.topics import load_topics
-    from workers.classify.stage import Classifier
-
-    return Classifier(load_topics(folder))
-
-
 def extract_page(entry: Entry, page: Page | None) -> Outcome[Article]:
     """Extract clean text from a stored page; without its page an entry is for a person to look at."""
     from workers.extract.language import detect
@@ -380,18 +299,6 @@ def file_mark(path: Path) -> str:
         return ""
 
 
-def folder_mark(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return a mark that changes when a YAML file of the folder is written, added or removed."""
-    found = []
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            continue  # an editor saves by renaming: the next look will find it
-        found.append((path.name, stat.st_mtime_ns, stat.st_size))
-    return tuple(found)
-
-
 _steps: Steps | None = None
 
 
@@ -423,48 +330,3 @@ def make_http_api(settings: Settings) -> "FastAPI":
     engine = make_engine(database_url(settings), role="api", statement_timeout_s=5, pool_size=5)
     topics = WatchedTopics(settings.topics_dir, lambda packs: [topic_json(pack) for pack in packs])
     return make_api(engine, topics.current, VERSION)
-
-
-def topic_json(pack: "TopicPack") -> dict[str, Any]:
-    """Return a pack as the API shows it."""
-    return {
-        "id": pack.id,
-        "name": pack.name,
-        "description": pack.description.strip(),
-        "version": pack.version,
-        "threshold": pack.threshold,
-        "iptc": list(pack.iptc),
-        "languages": sorted(pack.terms),
-    }
-
-
-def embedded(settings: Settings) -> "tuple[PostgresServer | None, RedisServer | None]":
-    """Return the servers that this installation brings itself: those that no address names."""
-    from workers.operate.embedded import runtime_path
-    from workers.operate.embedded_postgres import PostgresServer
-    from workers.operate.embedded_redis import RedisServer
-
-    data = settings.data_dir.resolve()
-    runtime = runtime_path(settings.runtime_base, data)
-    postgres = PostgresServer(data, runtime) if settings.database_url is None else None
-    broker = RedisServer(data, runtime) if settings.broker_url is None else None
-    return postgres, broker
-
-
-def located(settings: Settings) -> Settings:
-    """Return settings that name every server, the embedded ones too (whether they run or not)."""
-    postgres, broker = embedded(settings)
-    named: dict[str, str] = {}
-    if postgres is not None:
-        named["database_url"] = postgres.url
-    if broker is not None:
-        named["broker_url"] = broker.broker_url
-    full = changed(settings, **named) if named else settings
-    return changed(full, stream_url=located_stream(full))
-
-
-def located_stream(settings: Settings) -> str | None:
-    """Return the address of the stream: the one that is set, else database 1 of the broker; None without either."""
-    if settings.stream_url is not None:
-        return settings.stream_url.get_secret_value()
-    return other_database(settings.broker_url.get_secret_value(), 1) if settings.broker_url else None

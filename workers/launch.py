@@ -13,7 +13,8 @@ import httpx
 from config.settings import Settings, changed, inherited_environment
 from config.sources import load_sources
 from config.topics import load_topics
-from workers.bootstrap import Steps, database_url, embedded, located
+from workers.addresses import database_url, embedded, located
+from workers.bootstrap import Steps
 from workers.domain.errors import ConfigError, Problem, StartError, Unavailable
 from workers.operate.embedded import runtime_path
 from workers.operate.programs import Program

@@ -5,6 +5,6 @@ import workers.extract.stage
 import workers.store.articles
 import workers.store.pages  # noqa: F401
 from config.settings import load_settings
-from workers.bootstrap import watched_classifier
+from workers.packs import watched_classifier
 
 watched_classifier(load_settings().topics_dir)

@@ -6,8 +6,10 @@ import pytest
 from pydantic import SecretStr
 
 from config.settings import Settings, changed
-from workers.bootstrap import Steps, database_url, file_mark, located, other_database, redis_url, watched_classifier
+from workers.addresses import database_url, located, other_database, redis_url
+from workers.bootstrap import Steps, file_mark
 from workers.domain.errors import StartError
+from workers.packs import watched_classifier
 
 TOPICS = Path(__file__).parent.parent.parent / "config" / "topics"
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from config.settings import Settings, changed, load_settings
 from config.sources import SourceSpec
 from config.sources_edit import add_sources
-from workers.bootstrap import database_url
+from workers.addresses import database_url
 from workers.cli.shown import sentence_around
 from workers.cli.system import print_addresses, say, stop_signals
 from workers.domain.errors import StartError, WirewatchError

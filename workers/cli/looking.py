@@ -17,7 +17,8 @@ from rich.table import Table
 from sqlalchemy.exc import OperationalError
 
 from config.settings import Settings, load_settings
-from workers.bootstrap import Steps, located
+from workers.addresses import located
+from workers.bootstrap import Steps
 from workers.cli.shown import ago
 from workers.deliver.event import event_of
 from workers.domain.errors import ConfigError, StartError, Unavailable, WirewatchError

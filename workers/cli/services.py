@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from config.settings import Settings, load_settings
-from workers.bootstrap import database_url
+from workers.addresses import database_url
 from workers.cli.endings import told_in_words
 from workers.domain.errors import StartError
 from workers.operate.flower import flower_config

@@ -19,7 +19,8 @@ from config.opml import parse_opml, render_opml, slug, specs_from_opml
 from config.settings import Settings, load_settings
 from config.sources import SourceSpec, load_sources
 from config.sources_edit import add_sources, remove_source
-from workers.bootstrap import Steps, http_client, located
+from workers.addresses import located
+from workers.bootstrap import Steps, http_client
 from workers.domain.errors import ConfigError, Problem, WirewatchError
 from workers.domain.outcomes import FeedOutcome
 from workers.poll.stage import Answer, ask

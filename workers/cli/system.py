@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from config.settings import load_settings
-from workers.bootstrap import database_url
+from workers.addresses import database_url
 from workers.cli.services import flower_password
 from workers.domain.errors import Unavailable
 from workers.launch import System, running

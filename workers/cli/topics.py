@@ -11,10 +11,10 @@ from rich.table import Table
 
 from config.settings import load_settings
 from config.topics import TopicPack, load_topics
-from workers.bootstrap import make_classifier, topic_json
 from workers.cli.shown import sentence_around
 from workers.cli.trying import article_of
 from workers.domain.errors import ConfigError, Problem, WirewatchError
+from workers.packs import make_classifier, topic_json
 
 app = typer.Typer(help="The topic packs (config/topics/).", no_args_is_help=True)
 console = Console(highlight=False)

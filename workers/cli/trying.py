@@ -17,12 +17,13 @@ from rich.markup import escape
 from rich.text import Text
 
 from config.settings import Settings, load_settings
-from workers.bootstrap import extract_page, http_client, make_classifier, utc_now
+from workers.bootstrap import extract_page, http_client, utc_now
 from workers.cli.shown import sentence_around
 from workers.domain.errors import ConfigError, Problem, WirewatchError
 from workers.domain.outcomes import Advanced, Dropped
 from workers.domain.values import Article, Entry, FeedEntry, Page, Source
 from workers.fetch.stage import fetch_page
+from workers.packs import make_classifier
 from workers.store.articles import flag_json, iso
 
 console = Console(highlight=False)
