@@ -20,7 +20,6 @@ EVENTS = frozenset(
         "topics_refused",
         "pages_forgotten",  # retention
         "invariant_broken",
-        "service_started",
         "stream_unreachable",  # Redis did not take stream entries; the log keeps them, the next relay repeats them
         "stream_of_another_ledger",  # the stream is somebody else's and is left alone; an operator has to choose
         "stream_ahead_of_log",  # the stream knows later numbers than the log: a restored or copied database
