@@ -59,8 +59,9 @@ bench: $(READY) ## articles per second per core, beside a bare trafilatura loop
 	@$(BIN)/python benchmarks/bench.py
 
 .PHONY: eval
-eval: $(READY) ## classification figures over ../shared/data, when it is there
+eval: $(READY) ## figures of classification and of feeds over ../shared/data, when it is there
 	@$(BIN)/python benchmarks/evaluate.py
+	@$(BIN)/python benchmarks/feeds.py
 
 .PHONY: clean
 clean: ## remove .venv and caches (never var/)

@@ -22,11 +22,11 @@ from sqlalchemy import select
 from config.settings import Settings, changed
 from workers.bootstrap import Steps, utc_now
 from workers.domain.outcomes import Advanced, FeedOutcome, State
+from workers.domain.urls import canonical_url
 from workers.domain.values import FeedEntry, Page
 from workers.operate.embedded import runtime_path
 from workers.operate.embedded_postgres import PostgresServer
 from workers.operate.newsroom import ExpectedArticle, NewsroomServer, load_newsroom
-from workers.poll.urls import canonical_url
 from workers.store.migrate import migrate
 from workers.store.pages import write_pages
 from workers.store.schema import entry, flag

@@ -34,6 +34,10 @@ class OpmlFeed:
     owner: str | None = None
     state_owned: bool | None = None
     enabled: bool | None = None
+    kind: str | None = None
+    links: str | None = None
+    robots: str | None = None
+    revisit: bool | None = None
 
 
 def parse_opml(data: bytes, name: str = "OPML") -> tuple[OpmlFeed, ...]:
@@ -73,6 +77,10 @@ def _feed(outline: etree._Element) -> OpmlFeed | None:
         owner=_own(outline, "owner"),
         state_owned=_truth(_own(outline, "state-owned")),
         enabled=_truth(_own(outline, "enabled")),
+        kind=_own(outline, "kind"),
+        links=_own(outline, "links"),
+        robots=_own(outline, "robots"),
+        revisit=_truth(_own(outline, "revisit")),
     )
 
 
@@ -104,6 +112,9 @@ def render_opml(sources: Iterable[SourceSpec]) -> bytes:
         outline.set("language", source.language)
         own = {"id": source.id, "country": source.country, "owner": source.owner}
         own |= {"state-owned": str(source.state_owned).lower(), "enabled": str(source.enabled).lower()}
+        own |= {"kind": source.kind, "links": source.links} if source.kind != "feed" else {}
+        own |= {"robots": source.robots} if source.robots != "respect" else {}
+        own |= {"revisit": "false"} if not source.revisit else {}
         for key, value in own.items():
             outline.set(f"{{{NAMESPACE}}}{key}", value)
     return bytes(etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True))
@@ -151,6 +162,10 @@ def specs_from_opml(
                     "name": feed.title,
                     "url": feed.xml_url,
                     "enabled": feed.enabled is not False,
+                    "kind": feed.kind or "feed",
+                    "links": feed.links or "",
+                    "robots": feed.robots or "respect",
+                    "revisit": feed.revisit is not False,
                 }
             )
         except ValidationError as error:

@@ -56,13 +56,23 @@ class Settings(BaseSettings):
     fetch_deadline_s: float = Field(30, gt=0, le=300, description="A fetch with all its redirects ends by then.")
     fetch_max_bytes: int = Field(10_000_000, ge=10_000, description="Cap on a body, raw and decoded: a page is text.")
     fetch_max_redirects: int = Field(5, ge=0, le=20, description="Hops; RFC 9110 section 15.4 leaves the number to us.")
-    host_delay_s: float = Field(5, ge=0, le=300, description="Between two pages of one host.")
+    fetch_ports: Annotated[list[int], NoDecode, BeforeValidator(_words)] = Field(
+        [80, 443], description="Ports of public addresses that may be fetched; outlets rarely use others."
+    )
+    host_delay_s: float = Field(
+        5, ge=0, le=300, description="Rest of a host between two requests, one at a time; 0: no limit (own server)."
+    )
+    revisit_after_s: Annotated[list[int], NoDecode, BeforeValidator(_words)] = Field(
+        [3_600, 21_600, 86_400], description="A page is looked at again so long after its first sight; empty: never."
+    )
     allow_addresses: Annotated[list[str], NoDecode, BeforeValidator(_words)] = Field(
         [], description="host:port pairs that may be fetched although not public (a mirror inside, the demo)."
     )
 
     # --- when
-    poll_interval_s: int = Field(900, ge=1, description="A source is asked this often at first.")
+    poll_interval_s: int = Field(
+        900, ge=1, description="A source is asked this often at first; later as often as its rhythm is worth."
+    )
     poll_min_s: int = Field(300, ge=1, description="Never more often than this.")
     poll_max_s: int = Field(86_400, ge=1, description="Never less often than this; a failing source too.")
     sweep_period_s: int = Field(5, ge=1, le=60, description="How often due work is looked for.")
@@ -124,6 +134,20 @@ class Settings(BaseSettings):
                 raise ValueError(f"{pair!r} is not host:port")
         return value
 
+    @field_validator("fetch_ports")
+    @classmethod
+    def _are_ports(cls, value: list[int]) -> list[int]:
+        if any(not 1 <= port <= 65_535 for port in value):
+            raise ValueError("ports are 1 to 65535")
+        return value
+
+    @field_validator("revisit_after_s")
+    @classmethod
+    def _are_ahead(cls, value: list[int]) -> list[int]:
+        if any(one < 60 for one in value):
+            raise ValueError("each must be at least 60 seconds")
+        return sorted(set(value))
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if not self.poll_min_s <= self.poll_interval_s <= self.poll_max_s:
@@ -136,6 +160,16 @@ class Settings(BaseSettings):
     def task_limit_s(self) -> float:
         """After this a task's process is killed: work never outlasts its lease, so nothing is taken up twice."""
         return self.lease_s * 5 / 6
+
+    @property
+    def session_s(self) -> float:
+        """A request that has to wait for its host begins within this time of its task, and still has its deadline."""
+        return max(0.0, min(10.0, self.task_limit_s - self.fetch_deadline_s - 5))
+
+    @property
+    def per_host(self) -> int | None:
+        """Entries of one host in a task: those that fit into its session. None: hosts do not rest."""
+        return int(self.session_s / self.host_delay_s) + 1 if self.host_delay_s else None
 
     @property
     def batch_budget_s(self) -> float:
@@ -161,7 +195,7 @@ class Settings(BaseSettings):
                 continue
             if isinstance(value, SecretStr):
                 value = value.get_secret_value()
-            made[PREFIX + name.upper()] = ",".join(value) if isinstance(value, list) else str(value)
+            made[PREFIX + name.upper()] = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         return made
 
 

@@ -4,11 +4,22 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
+import re2
 from babel import Locale
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from config.yamlfile import line_of, parse_tree, problems_of, read_text, shown
 from workers.domain.errors import ConfigError, Problem
@@ -86,6 +97,28 @@ def _country(value: str) -> str:
     return value
 
 
+Kind = Literal["feed", "sitemap", "listing"]
+
+
+def _pattern(value: str) -> str:
+    """Refuse what RE2 does not take: it runs in linear time, so that no page can hang a worker."""
+    try:
+        re2.compile(value, _quiet())
+    except re2.error as error:
+        why = error.args[0] if error.args else ""
+        said = why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)
+        raise ValueError(f"not a regular expression of RE2: {said}") from error
+    return value
+
+
+@cache
+def _quiet() -> Any:
+    """Return RE2's options without its own message on standard error."""
+    options = re2.Options()
+    options.log_errors = False
+    return options
+
+
 class SourceSpec(BaseModel):
     """One source, as an operator describes it: facts, no score."""
 
@@ -99,10 +132,31 @@ class SourceSpec(BaseModel):
     owner: Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
     state_owned: StrictBool
     enabled: StrictBool = True
+    kind: Kind = "feed"
+    links: Annotated[str, Field(max_length=500, validate_default=True)] = ""
+    robots: Literal["respect", "ignore"] = "respect"
+    revisit: StrictBool = True
+
+    @field_validator("links")
+    @classmethod
+    def _links_of_a_listing(cls, value: str, info: ValidationInfo) -> str:
+        kind = info.data.get("kind")
+        if kind == "listing" and not value:
+            raise PydanticCustomError("missing", "missing")
+        if kind in {"feed", "sitemap"} and value:
+            raise ValueError(f"only a listing has a pattern of links, and this is a {kind}")
+        return _pattern(value)
 
     def to_domain(self) -> Source:
         """Return the source as the path knows it."""
-        return Source(**self.model_dump(exclude={"enabled"}))
+        same = self.model_dump(exclude={"enabled", "robots", "revisit"})
+        return Source(**same, obeys_robots=self.robots == "respect", revisited=self.revisit)
+
+    @classmethod
+    def from_domain(cls, source: Source) -> Self:
+        """Return a source as an operator would describe it."""
+        same = {name: getattr(source, name) for name in Source.__dataclass_fields__ if name in cls.model_fields}
+        return cls(**same, robots="respect" if source.obeys_robots else "ignore", revisit=source.revisited)
 
 
 class SourcesFile(BaseModel):

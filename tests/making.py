@@ -12,7 +12,7 @@ from workers.store.articles import Classified, write_articles, write_classified
 from workers.store.ledger import Claim, Ledger
 from workers.store.pages import write_pages
 from workers.store.schema import change, entry
-from workers.store.sources import PollResult, Recorded, SourceLedger
+from workers.store.sources import PollResult, Recorded, Schedule, SourceLedger
 
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 NEXT = {State.DISCOVERED: State.FETCHED, State.FETCHED: State.EXTRACTED, State.EXTRACTED: State.CLASSIFIED}
@@ -98,14 +98,15 @@ def make_ledger(engine: Engine, *, lease_s: float = 90, hint_lag_s: float = 30) 
     return Ledger(engine, lease_s=lease_s, hint_lag_s=hint_lag_s)
 
 
-def make_source_ledger(engine: Engine, *, host_delay_s: float = 0) -> SourceLedger:
+def make_source_ledger(engine: Engine, *, per_host: int | None = None, ahead_s: float = 0) -> SourceLedger:
     """Return a ledger of sources; pages of one host need not wait for one another unless asked."""
-    return SourceLedger(engine, lease_s=90, hint_lag_s=30, host_delay_s=host_delay_s)
+    return SourceLedger(engine, lease_s=90, hint_lag_s=30, per_host=per_host, ahead_s=ahead_s)
 
 
 def poll_result(*entries: FeedEntry, outcome: FeedOutcome = FeedOutcome.OK, **facts: Any) -> PollResult:
     """Return how a poll ended that found these entries; the source may be asked again at once."""
-    given: dict[str, Any] = {"next_poll_s": 0, "interval_s": 900, "entries": tuple((one.url, one) for one in entries)}
+    wait_s = facts.pop("wait_s", 0)
+    given: dict[str, Any] = {"schedule": lambda _new: Schedule(wait_s=wait_s), "was_read": True, "entries": entries}
     return PollResult(outcome=outcome, **given | facts)
 
 
@@ -118,7 +119,7 @@ def record(sources: SourceLedger, source: str, result: PollResult) -> Recorded:
 def discover(engine: Engine, count: int = 1, *, source: str = "agency", first: int = 0, **facts: Any) -> list[UUID]:
     """Watch a source, let a poll find `count` new links, and return their ids in the order of the feed."""
     sources = make_source_ledger(engine)
-    sources.sync([make_source(source, **facts)], interval_s=900)
+    sources.sync([make_source(source, **facts)])
     links = [make_feed_entry(number) for number in range(first, first + count)]
     assert record(sources, source, poll_result(*links)).new == count
     with engine.connect() as connection:

@@ -13,7 +13,7 @@ from uuid import UUID
 from config.settings import Settings, load_settings
 from workers.addresses import database_url, located_stream, redis_url
 from workers.domain.errors import ConfigError, StartError
-from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State
+from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State, Unchanged
 from workers.domain.values import Article, Entry, Page
 from workers.packs import WatchedTopics, folder_mark, topic_json, watched_classifier
 from workers.pipeline import Stage
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from workers.deliver.stream import ChangeStream
     from workers.fetch.http import HttpClient
+    from workers.fetch.polite import Hosts, Outside, Robots
     from workers.store.ledger import Due, Ledger, Settled
     from workers.store.sources import SourceLedger
 
@@ -67,7 +68,9 @@ class Steps:
             self.engine,
             lease_s=self.settings.lease_s,
             hint_lag_s=self.settings.hint_lag_s,
-            host_delay_s=self.settings.host_delay_s,
+            revisit_after=self.settings.revisit_after_s,
+            per_host=self.settings.per_host,
+            ahead_s=self.settings.session_s,
         )
 
     @functools.cached_property
@@ -79,7 +82,8 @@ class Steps:
             self.engine,
             lease_s=self.settings.lease_s,
             hint_lag_s=self.settings.hint_lag_s,
-            host_delay_s=self.settings.host_delay_s,
+            per_host=self.settings.per_host,
+            ahead_s=self.settings.session_s,
         )
 
     @functools.cached_property
@@ -107,9 +111,17 @@ class Steps:
         return asyncio.Runner()
 
     @functools.cached_property
-    def http(self) -> "HttpClient":
-        """The one way out."""
-        return http_client(self.settings)
+    def outside(self) -> "Outside":
+        """The one way out, with manners that every worker keeps."""
+        from workers.store.hosts import HostBook
+        from workers.store.robots import RobotsBook
+
+        session_s = self.settings.session_s
+        return polite(
+            self.settings,
+            HostBook(self.engine, lease_s=self.settings.lease_s, ahead_s=session_s),
+            RobotsBook(self.engine),
+        )
 
     # --- the path ------------------------------------------------------------------------------
 
@@ -118,9 +130,16 @@ class Steps:
         from workers.poll.cadence import Bounds
         from workers.poll.stage import poll_sources
 
-        bounds = Bounds(self.settings.poll_min_s, self.settings.poll_max_s)
+        settings = self.settings
         polled = self._await(
-            poll_sources(ids, sources=self.sources, get=self.http, bounds=bounds, clock=utc_now, hand_on=hand_on)
+            poll_sources(
+                ids,
+                sources=self.sources,
+                open_session=self.outside.session,
+                bounds=Bounds(settings.poll_min_s, settings.poll_max_s, settings.poll_interval_s),
+                clock=utc_now,
+                hand_on=hand_on,
+            )
         )
         event("step_done", stage="poll", new=polled.new, outcomes=dict(polled.counts))
 
@@ -128,22 +147,32 @@ class Steps:
         """Fetch pages; hand on entries as soon as they have theirs."""
         from workers.fetch.stage import fetch_entries
 
-        self._done("fetch", self._await(fetch_entries(ids, ledger=self.ledger, get=self.http, hand_on=hand_on)))
+        self._done(
+            "fetch",
+            self._await(
+                fetch_entries(ids, ledger=self.ledger, open_session=self.outside.session, hand_on=hand_on)
+            ),
+        )
 
     def extract(self, ids: Iterable[UUID]) -> list[UUID]:
         """Extract clean text; return entries that have theirs."""
-        from workers.store.articles import write_articles
+        from workers.store.articles import published_of, write_articles
         from workers.store.batch import run_batch
         from workers.store.pages import pages_of
 
         claim = self.ledger.claim(ids, State.FETCHED)
         with self.ledger.blameless(claim):
             given = pages_of(self.engine, claim)
+            published = published_of(self.engine, claim)
+
+        def step(entry: Entry, page: Page | None) -> Outcome[Article]:
+            return extract_page(entry, page, published.get(entry.id))
+
         settled = run_batch(
             self.ledger,
             claim,
             given,
-            extract_page,
+            step,
             to=State.EXTRACTED,
             write=write_articles,
             budget_s=self.settings.batch_budget_s,
@@ -189,7 +218,11 @@ class Steps:
         limit = self.room(stage) * self.settings.batch_size
         if not limit:
             return []
-        return self.sources.due(limit) if stage.takes is None else self.ledger.due(stage.takes, limit)
+        if stage.takes is None:
+            return self.sources.due(limit)
+        if stage.takes is State.DISCOVERED:
+            self.ledger.begin_revisits(limit)
+        return self.ledger.due(stage.takes, limit)
 
     def room(self, stage: Stage) -> int:
         """Return how many more messages a queue may take, so that a backlog stays in the store and not in Redis."""
@@ -221,7 +254,7 @@ class Steps:
 
         watched = [spec.to_domain() for spec in load_sources(self.settings.sources_file) if spec.enabled]
         if mark != self.sources.mark():
-            self.sources.sync(watched, interval_s=self.settings.poll_interval_s, mark=mark)
+            self.sources.sync(watched, mark=mark)
         return {"watched": len(watched)}
 
     def _check_topics(self, _mark: str) -> dict[str, Any]:
@@ -262,14 +295,38 @@ class Steps:
         return settled.advanced
 
 
-def extract_page(entry: Entry, page: Page | None) -> Outcome[Article]:
-    """Extract clean text from a stored page; without its page an entry is for a person to look at."""
+def extract_page(entry: Entry, page: Page | None, published: Article | None = None) -> Outcome[Article]:
+    """Extract clean text from a stored page; without its page an entry is for a person to look at.
+
+    Text that readers have already is no new version, however much of the page around it changed.
+    """
     from workers.extract.language import detect
     from workers.extract.stage import extract
 
     if page is None:
         return Failed(QuarantineReason.BUG, "the stored page is missing")
-    return extract(entry, page, detect=detect)
+    outcome = extract(entry, page, detect=detect)
+    if published is not None and isinstance(outcome, Advanced):
+        made = outcome.value
+        if (made.title, made.text) == (published.title, published.text) or (
+            made.quality == "summary" and published.quality == "full"
+        ):
+            return Unchanged("same text")
+    return outcome
+
+
+def polite(settings: Settings, hosts: "Hosts", robots: "Robots") -> "Outside":
+    """Return the one way out with manners; `hosts` and `robots` say with whom they are shared."""
+    from workers.fetch.polite import Outside
+
+    return Outside(
+        http_client(settings),
+        hosts,
+        robots,
+        delay_s=settings.host_delay_s,
+        budget_s=settings.session_s,
+        clock=utc_now,
+    )
 
 
 def http_client(settings: Settings) -> "HttpClient":
@@ -282,6 +339,7 @@ def http_client(settings: Settings) -> "HttpClient":
         max_bytes=settings.fetch_max_bytes,
         max_redirects=settings.fetch_max_redirects,
         allowed=settings.allow_addresses,
+        ports=settings.fetch_ports,
         clock=utc_now,
     )
 

@@ -716,7 +716,7 @@ class TestHostDelay:
     def after_a_pause(self, engine: Engine, *hosts: str, count: int = 30, delay_s: float = DELAY_S) -> list[UUID]:
         """Return entries that were found an hour ago and are all due, `count` of each host."""
         sources = make_source_ledger(engine, host_delay_s=delay_s)
-        sources.sync([make_source()], interval_s=900)
+        sources.sync([make_source()])
         links = [make_feed_entry(f"{host}{n}", url=f"https://{host}/{n}") for host in hosts for n in range(count)]
         record(sources, "agency", poll_result(*links))
         run_sql(engine, "UPDATE entry SET not_before = not_before - interval '1 h', due_at = now() - interval '30 min'")

@@ -18,8 +18,8 @@ from tests.systems import COMMAND, REPOSITORY, environment
 from tests.waiting import wait_until
 from workers.bootstrap import utc_now
 from workers.domain.outcomes import Advanced, FeedOutcome, State
+from workers.domain.urls import canonical_url
 from workers.domain.values import FeedEntry, Page, Source
-from workers.poll.urls import canonical_url
 from workers.store.ledger import Ledger
 from workers.store.pages import write_pages
 from workers.store.sources import PollResult, SourceLedger

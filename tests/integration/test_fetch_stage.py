@@ -63,10 +63,10 @@ def ledger(engine: Engine) -> Ledger:
 def discovered(engine: Engine, *urls: str) -> list[UUID]:
     """Put entries into the ledger; return their ids in the order of `urls`."""
     sources = sources_of(engine)
-    sources.sync([OUTLET], interval_s=900)
+    sources.sync([OUTLET])
     (due,) = sources.claim([OUTLET.id])
     found = tuple((url, FeedEntry(key=url, url=url)) for url in urls)
-    sources.record(due, PollResult(outcome=FeedOutcome.OK, next_poll_s=900, interval_s=900, entries=found))
+    sources.record(due, PollResult(outcome=FeedOutcome.OK, next_poll_s=900, entries=found))
     with engine.connect() as connection:
         ids = {row.url: row.id for row in connection.execute(select(entry.c.url, entry.c.id))}
     return [ids[url] for url in urls]
@@ -95,7 +95,7 @@ def test_every_link_of_the_newsroom_becomes_a_page_or_is_dropped_for_its_reason(
     sources = sources_of(engine)
 
     async def run(server: NewsroomServer) -> Settled[Any]:
-        sources.sync(server.sources(), interval_s=900)
+        sources.sync(server.sources())
         get = client(server.base_url.removeprefix("http://"))
         ids = [one.id for one in server.sources()]
         try:

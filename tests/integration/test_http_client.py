@@ -1,76 +1,54 @@
-"""The one way out, against real sockets that mean harm."""
+"""The one way out, against servers that mean well (for the others: test_hostile_servers.py)."""
 
 import asyncio
-import gc
 import gzip
-import itertools
-import socket
 import time
-import tracemalloc
 import zlib
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpcore
 import pytest
 
-from tests.hostile import Connection, HostileServer, page, redirect
-from workers.domain.outcomes import Deferred, Dropped, DropReason, RetryReason
+from tests.hostile import (
+    CAP,
+    NOW,
+    OK,
+    TEXT,
+    Connection,
+    Dns,
+    HostileServer,
+    Wire,
+    answered,
+    coded,
+    fetch,
+    fetch_each,
+    flood,
+    make_client,
+    page,
+    redirect,
+)
+from workers.domain.outcomes import Deferred, Dropped, DropReason, Hop, RetryReason
 from workers.domain.ports import FetchFailed, Response
-from workers.fetch.http import HttpClient
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DEADLINE_S = 0.6
-CAP = 200_000
-TEXT = b"<html><body>The border commission met.</body></html>"
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
-ENDLESS = itertools.repeat
-
-
-def get(
-    url: str,
-    *allowed: str,
-    headers: Mapping[str, str] | None = None,
-    accept: tuple[str, ...] = (),
-    times: int = 1,
-    deadline_s: float = DEADLINE_S,
-) -> Any:
-    """Return the answer, or what its absence means."""
-
-    async def ask() -> Any:
-        client = HttpClient(
-            user_agent="Wirewatch/0 (+https://example.org/bot)",
-            deadline_s=deadline_s,
-            max_bytes=CAP,
-            max_redirects=5,
-            allowed=allowed,
-            clock=lambda: NOW,
-        )
-        try:
-            for _ in range(times):
-                answer = await client(url, headers=headers, accept=accept)
-        except FetchFailed as failure:
-            return failure.ending
-        finally:
-            await client.close()
-        return answer
-
-    return asyncio.run(ask())
-
-
-def answered(answer: Any, **options: Any) -> Any:
-    """Return what one answer of a hostile server comes to."""
-    with HostileServer(answer) as server:
-        return get(f"{server.url}/a", server.pair, **options)
 
 
 @pytest.fixture(autouse=True)
-def tried(only_loopback: list[Any]) -> Iterator[list[Any]]:
-    """What was tried outside during this test: nothing."""
+def tried(only_loopback: list[Any]) -> Iterator[None]:
+    """Nothing is tried outside during any of these tests."""
     only_loopback.clear()
-    yield only_loopback
+    yield
     assert only_loopback == []
+
+
+@pytest.fixture
+def dns(monkeypatch: pytest.MonkeyPatch) -> Dns:
+    return Dns(monkeypatch)
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    return Wire(monkeypatch)
 
 
 # --- an honest answer --------------------------------------------------------------------------
@@ -78,7 +56,7 @@ def tried(only_loopback: list[Any]) -> Iterator[list[Any]]:
 
 def test_a_page_is_returned_whole_with_what_was_asked() -> None:
     with HostileServer(page(TEXT, "X-Other: 1")) as server:
-        response = get(f"{server.url}/a?b=c", server.pair, headers={"if-none-match": '"x"'})
+        response = fetch(f"{server.url}/a?b=c", server.pair, headers={"if-none-match": '"x"'})
     assert response == Response(
         url=f"{server.url}/a?b=c", status=200, headers=response.headers, body=TEXT, fetched_at=NOW
     )
@@ -93,13 +71,13 @@ def test_a_page_is_returned_whole_with_what_was_asked() -> None:
 
 
 def test_an_answer_of_304_has_no_body() -> None:
-    response = answered(b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n')
+    response = answered(b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n', accept=("text/html",))
     assert (response.status, response.body, response.headers["etag"]) == (304, b"", '"x"')
 
 
 def test_an_ipv6_literal_is_reached() -> None:
     with HostileServer(page(TEXT), host="::1") as server:
-        assert get(f"{server.url}/a", server.pair).body == TEXT
+        assert fetch(f"{server.url}/a", server.pair).body == TEXT
     assert f"\r\nHost: {server.pair}\r\n".encode() in server.requests[0]
 
 
@@ -110,14 +88,20 @@ def test_interim_answers_before_the_page_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("status", "ending"),
     [
-        ("404 Not Found", Dropped(DropReason.GONE, "HTTP 404")),
-        ("403 Forbidden", Dropped(DropReason.REFUSED, "HTTP 403")),
-        ("500 Oops", Deferred(RetryReason.SERVER_ERROR, "HTTP 500")),
-        ("302 Found", Deferred(RetryReason.SERVER_ERROR, "HTTP 302")),  # without a Location
+        ("410 Gone", Dropped(DropReason.GONE, "HTTP 410")),
+        ("403 Forbidden", Dropped(DropReason.HTTP_4XX, "HTTP 403")),
+        ("404 Not Found", Deferred(RetryReason.NOT_FOUND, "HTTP 404")),
+        ("500 Oops", Deferred(RetryReason.HTTP_5XX, "HTTP 500")),
+        ("302 Found", Deferred(RetryReason.HTTP_5XX, "HTTP 302")),  # without a Location
     ],
 )
 def test_a_status_without_a_page_ends_the_fetch(status: str, ending: object) -> None:
     assert answered(page(TEXT, status=status)) == ending
+
+
+def test_a_server_that_names_a_moment_is_left_alone_until_then() -> None:
+    ending = answered(page(TEXT, "Retry-After: 90", status="503 Busy"))
+    assert ending == Deferred(RetryReason.RATE_LIMITED, "HTTP 503", NOW + timedelta(seconds=90))
 
 
 def test_what_is_not_wanted_is_not_read() -> None:
@@ -131,16 +115,33 @@ def test_an_answer_without_a_type_is_taken() -> None:
     assert answered(b"HTTP/1.1 200 OK\r\n\r\n" + TEXT, accept=("text/html",)).body == TEXT
 
 
-# --- coding ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (page(b""), "HTTP 200, 0 bytes"),
+        (page(b" \r\n\t "), "HTTP 200, 5 bytes"),
+        (coded(gzip.compress(b"", mtime=0), "gzip"), "HTTP 200, 0 bytes"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", "HTTP 204, 0 bytes"),
+    ],
+    ids=["nothing", "white space", "nothing in gzip", "204"],
+)
+def test_a_usable_status_with_nothing_in_it_is_empty_for_who_wants_something(answer: bytes, detail: str) -> None:
+    assert answered(answer, accept=("text/html",)) == Dropped(DropReason.EMPTY, detail)
+    assert answered(answer).body.strip() == b""
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "410 Gone", "403 No", "429 Slow", "500 Oops", "503 Busy"])
+def test_an_error_is_an_answer_for_who_takes_any_status(status: str) -> None:
+    response = answered(page(TEXT, "Content-Encoding: nonsense", "Retry-After: 5", status=status), any_status=True)
+    assert (response.status, response.body, response.headers["retry-after"]) == (int(status[:3]), b"", "5")
+
+
+# --- coding and size ---------------------------------------------------------------------------
 
 
 def raw_deflate(body: bytes) -> bytes:
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return packer.compress(body) + packer.flush()
-
-
-def coded(body: bytes, coding: str) -> bytes:
-    return page(body, f"Content-Encoding: {coding}")
 
 
 @pytest.mark.parametrize(
@@ -160,342 +161,16 @@ def test_one_layer_of_coding_is_undone(answer: bytes, body: bytes) -> None:
     assert answered(answer).body == body
 
 
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (coded(TEXT, "br"), "'br' was not offered"),
-        (coded(TEXT, "gzip, gzip"), "not offered"),
-        (coded(gzip.compress(TEXT, mtime=0)[:-9], "gzip"), "cut off"),
-        (coded(TEXT, "gzip"), "gzip: Error"),
-        (OK + b"Content-Length: 1000\r\n\r\n" + TEXT, "RemoteProtocolError"),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel", "RemoteProtocolError"),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n", "RemoteProtocolError"),
-        (b"what is this?\r\n\r\n", "RemoteProtocolError"),
-        (OK + b"X: " + b"a" * 300_000, "RemoteProtocolError"),
-        (OK + b"X: 1\r\n" * 50_000, "RemoteProtocolError"),
-        (b"", "RemoteProtocolError"),
-    ],
-    ids=[
-        "br",
-        "two",
-        "cut gzip",
-        "no gzip",
-        "short",
-        "cut chunk",
-        "bad chunk",
-        "no http",
-        "long header",
-        "flood",
-        "nothing",
-    ],
-)
-def test_an_answer_that_is_broken_is_worth_another_try(answer: bytes, words: str) -> None:
-    ending = answered(answer)
-    assert isinstance(ending, Deferred)
-    assert ending.reason is RetryReason.BROKEN_BODY
-    assert words in ending.detail
-
-
-def bomb(megabytes: int) -> bytes:
-    """A gzip stream of zeros: one flushed block, repeated (its checksum is never reached)."""
-    packer = zlib.compressobj(9, wbits=31)
-    head = packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
-    return head + (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)) * megabytes
-
-
-def test_a_bomb_is_put_out_before_it_takes_memory() -> None:
-    answer = coded(bomb(1_000)[:190_000], "gzip")  # under the cap on the wire, some 180 MB decoded
-    tracemalloc.start()
-    try:
-        ending = answered(answer, deadline_s=5)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert ending == Dropped(DropReason.TOO_LARGE, f"over {CAP} bytes")
-    assert peak < 5_000_000
-
-
-@pytest.mark.parametrize("extra", [b"\r\n", b"Transfer-Encoding: chunked\r\n\r\n"], ids=["plain", "chunked"])
-def test_a_body_without_an_end_is_too_large(extra: bytes) -> None:
-    piece = b"x" * 4_096
-    framed = b"1000\r\n" + piece + b"\r\n" if b"chunked" in extra else piece
-
-    def answer(connection: Connection) -> None:
-        connection.send(OK + extra)
-        connection.dribble(ENDLESS(framed), every_s=0)
-
-    assert answered(answer, deadline_s=5) == Dropped(DropReason.TOO_LARGE, f"over {CAP} bytes")
-
-
-@pytest.mark.parametrize(
-    "start", [gzip.compress(b"", mtime=0)[:10], gzip.compress(TEXT, mtime=0)], ids=["empty blocks", "after the end"]
-)
-def test_a_coded_body_that_never_decodes_to_more_is_too_large_on_the_wire(start: bytes) -> None:
-    def answer(connection: Connection) -> None:
-        connection.send(OK + b"Content-Encoding: gzip\r\n\r\n" + start)
-        connection.dribble(ENDLESS(b"\0\0\0\xff\xff" * 1_000), every_s=0)
-
-    assert answered(answer, deadline_s=5) == Dropped(DropReason.TOO_LARGE, f"over {CAP} bytes")
-
-
 def test_a_body_of_just_the_cap_is_taken_and_one_byte_more_is_not() -> None:
     assert len(answered(page(b"x" * CAP)).body) == CAP
     assert answered(page(b"x" * (CAP + 1))) == Dropped(DropReason.TOO_LARGE, f"over {CAP} bytes")
 
 
-# --- time --------------------------------------------------------------------------------------
-
-
-def slow(before: bytes, piece: bytes) -> Any:
-    def answer(connection: Connection) -> None:
-        connection.send(before)
-        connection.dribble(ENDLESS(piece))
-
-    return answer
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        slow(OK + b"\r\n", b"x"),
-        slow(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
-        slow(b"HTTP/1.1 200 OK\r\nX: ", b"a"),
-        slow(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
-        slow(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: 1\r\n"),
-        slow(
-            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(TEXT, mtime=0)[:10], b"\0\0\0\xff\xff"
-        ),
-        lambda connection: connection.stay(),
-    ],
-    ids=["body", "chunks", "header", "103", "trailers", "empty gzip blocks", "silence"],
-)
-def test_a_slow_answer_ends_at_the_deadline(answer: Any) -> None:
-    began = time.monotonic()
-    ending = answered(answer)
-    assert ending == Deferred(RetryReason.TIMEOUT, f"not done after {DEADLINE_S:g} s")
-    assert time.monotonic() - began < DEADLINE_S + 0.9
-
-
-def test_interim_answers_as_fast_as_they_can_end_at_the_deadline_too() -> None:
-    answer = slow(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1_000)
-    assert answered(answer).reason is RetryReason.TIMEOUT
-
-
-def test_the_deadline_is_over_all_redirects_together() -> None:
-    def answer(connection: Connection) -> None:
-        connection.dribble([redirect("/again")], every_s=0.25)
-
-    assert answered(answer).reason is RetryReason.TIMEOUT
-
-
-# --- connections -------------------------------------------------------------------------------
-
-
-def test_a_connection_that_is_reset_is_worth_another_try() -> None:
-    ending = answered(lambda connection: connection.reset())
-    assert ending.reason in {RetryReason.BROKEN_BODY, RetryReason.CONNECTION}
-
-
-def test_a_port_where_nobody_listens_is_worth_another_try() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        pair = f"127.0.0.1:{listener.getsockname()[1]}"
-    assert get(f"http://{pair}/", pair).reason is RetryReason.CONNECTION
-
-
-def test_a_tls_handshake_that_never_ends_gives_its_socket_back_at_the_deadline() -> None:
-    with HostileServer(page(TEXT)) as server:  # reads on, and waits for the end of a request
-        ending = get(f"https://{server.pair}/", server.pair)
-        gc.collect()  # an open socket would warn, and a warning fails the test
-    assert ending.reason is RetryReason.TIMEOUT
-
-
-def test_tls_with_who_does_not_speak_it_is_worth_another_try() -> None:
-    with HostileServer(page(TEXT), greeting=b"220 ready\r\n") as server:
-        ending = get(f"https://{server.pair}/", server.pair)
-    assert ending.reason is RetryReason.CONNECTION
-
-
-Names = dict[str, list[str]]
-
-
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    """What DNS answers in this test; other names do not exist."""
-    known: Names = {}
-
-    async def getaddrinfo(_loop: object, host: str, port: int, **_: object) -> list[Any]:
-        if host not in known:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in known[host]]
-
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
-    return known
-
-
-class Wire:
-    """Where connections went: recorded, and led to a server on loopback."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.addresses: list[tuple[str, int]] = []
-        self.dead: set[str] = set()
-        self.port: int | None = None
-        real = httpcore.AnyIOBackend.connect_tcp
-
-        async def connect_tcp(backend: Any, host: str, port: int, *arguments: Any) -> Any:
-            self.addresses.append((host, port))
-            if host in self.dead:
-                raise httpcore.ConnectTimeout
-            if self.port is not None:
-                host, port = "127.0.0.1", self.port
-            return await real(backend, host, port, *arguments)
-
-        monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect_tcp)
-
-
-@pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return Wire(monkeypatch)
-
-
-def test_a_name_that_does_not_exist_is_worth_another_try(names: Names, wire: Wire) -> None:
-    ending = get("http://nobody.invalid/")
-    assert ending.reason is RetryReason.CONNECTION
-    assert "nobody.invalid: " in ending.detail
-    assert wire.addresses == []
-
-
-def test_the_address_that_was_checked_is_the_one_connected_to(names: Names, wire: Wire) -> None:
-    names["news.example"] = ["93.184.216.34", "2606:2800:220:1::1"]
-    with HostileServer(page(TEXT)) as server:
-        wire.port = server.port
-        assert get("http://news.example/a").body == TEXT
-    assert wire.addresses == [("93.184.216.34", 80)]
-    assert b"\r\nHost: news.example\r\n" in server.requests[0]
-
-
-def test_a_dead_address_gives_way_to_the_next(names: Names, wire: Wire) -> None:
-    names["news.example"] = ["2606:2800:220:1::1", "93.184.216.34"]
-    wire.dead = {"2606:2800:220:1::1"}
-    with HostileServer(page(TEXT)) as server:
-        wire.port = server.port
-        assert get("http://news.example/a").body == TEXT
-    assert wire.addresses == [("2606:2800:220:1::1", 80), ("93.184.216.34", 80)]
-
-
-def test_tls_verifies_the_name_and_not_the_address(names: Names, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    names["news.example"] = ["93.184.216.34"]
-    seen: list[Any] = []
-
-    async def start_tls(_stream: object, ssl_context: Any, server_hostname: str, _timeout: float) -> Any:
-        seen.append((server_hostname, ssl_context.check_hostname, ssl_context.verify_mode.name))
-        raise httpcore.ConnectError("certificate verify failed")
-
-    with HostileServer(page(TEXT)) as server:
-        wire.port = server.port
-        monkeypatch.setattr("httpcore._backends.anyio.AnyIOStream.start_tls", start_tls)
-        assert get("https://news.example/a").reason is RetryReason.CONNECTION
-    assert seen == [("news.example", True, "CERT_REQUIRED")]
-    assert wire.addresses == [("93.184.216.34", 443)]
-
-
-@pytest.mark.parametrize(
-    "addresses",
-    [
-        ["127.0.0.1"],
-        ["10.0.0.1"],
-        ["169.254.169.254"],
-        ["::1"],
-        ["::ffff:127.0.0.1"],
-        ["64:ff9b::7f00:1"],
-        ["fe80::1%eth0"],
-        ["93.184.216.34", "127.0.0.1"],
-        ["10.0.0.1", "93.184.216.34"],
-    ],
-    ids=" ".join,
-)
-def test_a_name_that_leads_inside_with_any_answer_is_refused(addresses: list[str], names: Names, wire: Wire) -> None:
-    names["evil.example"] = addresses
-    ending = get("http://evil.example/")
-    assert ending.reason is DropReason.BLOCKED_ADDRESS
-    assert wire.addresses == []
-
-
-def test_a_name_that_changes_its_answer_is_judged_by_the_new_one(names: Names, wire: Wire) -> None:
-    names["flip.example"] = ["93.184.216.34"]
-
-    def answer(connection: Connection) -> None:
-        names["flip.example"] = ["127.0.0.1"]
-        connection.send(redirect("http://flip.example/again"))
-
-    with HostileServer(answer) as server:
-        wire.port = server.port
-        assert get("http://flip.example/").reason is DropReason.BLOCKED_ADDRESS
-    assert wire.addresses == [("93.184.216.34", 80)]
-
-
-INSIDE = [
-    "http://127.0.0.1/",
-    "http://127.1/",
-    "http://2130706433/",
-    "http://0x7f000001/",
-    "http://0177.0.0.1/",
-    "http://0/",
-    "http://0.0.0.0/",
-    "http://10.0.0.1/",
-    "http://169.254.169.254/latest/meta-data/",
-    "http://192.0.0.192/",
-    "http://[::1]/",
-    "http://[::]/",
-    "http://[::ffff:127.0.0.1]/",
-    "http://[::ffff:7f00:1]/",
-    "http://[64:ff9b::127.0.0.1]/",
-    "http://[2002:7f00:1::]/",
-    "http://localhost/",
-    "https://localhost/",
-]
-
-
-@pytest.mark.parametrize("url", INSIDE)
-def test_no_spelling_of_an_inside_address_is_connected_to(url: str, wire: Wire) -> None:
-    ending = get(url)
-    assert ending.reason in {DropReason.BLOCKED_ADDRESS, DropReason.BAD_URL}
-    assert answered(redirect(url)).reason is ending.reason
-    assert [address for address in wire.addresses if address[1] in {80, 443}] == []
-
-
-@pytest.mark.parametrize("port", [1, 22, 6379, 8080])
-def test_a_port_that_is_not_the_webs_is_refused_without_a_look_at_dns(port: int, names: Names, wire: Wire) -> None:
-    assert get(f"http://news.example:{port}/").reason is DropReason.BLOCKED_ADDRESS
-    assert wire.addresses == []
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "/a",
-        "news",
-        "http://",
-        "http:///a",
-        "file:///etc/passwd",
-        "ftp://example.org/",
-        "javascript:alert(1)",
-        "data:text/html,x",
-        "http://user@example.org/",
-        "http://user:secret@example.org/",
-        "http://:secret@example.org/",
-        "http://example.org:port/",
-        "http://[::1/",
-        "http://[example]/",
-        "http://example.org/\n",
-        "http://example.org/\0",
-        "http://" + "a" * 70_000,
-        "unix:///var/run/docker.sock",
-    ],
-)
-def test_what_is_no_address_of_the_web_is_refused(url: str, names: Names, wire: Wire) -> None:
-    assert get(url).reason is DropReason.BAD_URL
-    assert wire.addresses == []
+def test_who_wants_the_first_bytes_gets_so_many_and_no_more_is_read() -> None:
+    assert answered(flood(OK + b"\r\n", b"x" * 1_000), first_bytes=2_500, deadline_s=5).body == b"x" * 2_500
+    packed = coded(gzip.compress(TEXT, mtime=0)[:-9], "gzip")
+    assert answered(packed, first_bytes=6).body == TEXT[:6]
+    assert answered(page(TEXT), first_bytes=10_000).body == TEXT
 
 
 # --- redirects ---------------------------------------------------------------------------------
@@ -503,63 +178,121 @@ def test_what_is_no_address_of_the_web_is_refused(url: str, names: Names, wire: 
 
 def chain(connection: Connection) -> None:
     """`/3` leads to `/2` and so on; `/0` is a page."""
-    hops = int(connection.request.split()[1][1:])
-    connection.send(redirect(f"/{hops - 1}") if hops else page(TEXT))
+    left = int(connection.request.split()[1][1:])
+    connection.send(redirect(f"/{left - 1}") if left else page(TEXT))
 
 
-def test_five_redirects_are_followed_and_the_last_address_is_told() -> None:
+def test_five_redirects_are_followed_and_told() -> None:
     with HostileServer(chain) as server:
-        response = get(f"{server.url}/5", server.pair)
+        response = fetch(f"{server.url}/5", server.pair)
         assert (response.url, response.body) == (f"{server.url}/0", TEXT)
-        assert get(f"{server.url}/6", server.pair) == Dropped(DropReason.REDIRECT_LOOP, "more than 5 redirects")
+        assert response.hops == tuple(Hop(302, f"{server.url}/{left}") for left in (4, 3, 2, 1, 0))
+        assert fetch(f"{server.url}/6", server.pair) == Dropped(DropReason.REDIRECT_LOOP, "more than 5 redirects")
 
 
-@pytest.mark.parametrize("status", ["301 A", "302 B", "303 C", "307 D", "308 E"])
-def test_every_kind_of_redirect_is_followed(status: str) -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_every_kind_of_redirect_is_followed(status: int) -> None:
     def answer(connection: Connection) -> None:
         first = connection.request.startswith(b"GET /a ")
-        connection.send(redirect("b/../c?d=e", status) if first else page(TEXT))
+        connection.send(redirect("b/../c?d=e", f"{status} Elsewhere") if first else page(TEXT))
 
     with HostileServer(answer) as server:
-        assert get(f"{server.url}/a", server.pair).url == f"{server.url}/c?d=e"
+        assert fetch(f"{server.url}/a", server.pair).hops == (Hop(status, f"{server.url}/c?d=e"),)
 
 
-@pytest.mark.parametrize(
-    ("location", "reason"),
-    [
-        ("file:///etc/passwd", DropReason.BAD_URL),
-        ("javascript:alert(1)", DropReason.BAD_URL),
-        ("http://user:secret@example.org/", DropReason.BAD_URL),
-        ("http://[::1", DropReason.BAD_URL),
-        ("http://example.org:port/", DropReason.BAD_URL),
-        ("https:///a", DropReason.BAD_URL),
-        ("//127.0.0.1:1/", DropReason.BLOCKED_ADDRESS),
-        ("//10.0.0.1/", DropReason.BLOCKED_ADDRESS),
-        (b"http://\xff\xfe.example/", RetryReason.CONNECTION),
-        ("", DropReason.REDIRECT_LOOP),
-    ],
-)
-def test_a_redirect_out_of_the_web_is_not_followed(
-    location: str | bytes, reason: DropReason | RetryReason, names: Names
-) -> None:
-    names["10.0.0.1"], names["127.0.0.1"] = ["10.0.0.1"], ["127.0.0.1"]
-    assert answered(redirect(location)).reason is reason
+def test_a_call_goes_on_from_the_last_redirect_of_an_earlier_one() -> None:
+    with HostileServer(chain) as server:
+        before = (Hop(301, f"{server.url}/4"), Hop(302, f"{server.url}/3"))
+        response = fetch(f"{server.url}/5", server.pair, hops=before)
+    assert [request.split()[1] for request in server.requests] == [b"/3", b"/2", b"/1", b"/0"]
+    assert response.hops[:2] == before
+    assert len(response.hops) == 5
 
 
-def test_invalid_bytes_in_a_location_are_sent_as_escapes() -> None:
-    def answer(connection: Connection) -> None:
-        first = connection.request.startswith(b"GET /a ")
-        connection.send(redirect(b"/\xd8\xa7?\xff") if first else page(TEXT))
-
-    with HostileServer(answer) as server:
-        assert get(f"{server.url}/a", server.pair).body == TEXT
-    assert server.requests[1].split()[1].isascii()
+def test_redirects_of_an_earlier_call_count_towards_the_most() -> None:
+    with HostileServer(chain) as server:
+        before = tuple(Hop(302, f"{server.url}/{left}") for left in (6, 5, 4))
+        ending = fetch(f"{server.url}/7", server.pair, hops=before)
+    assert ending == Dropped(DropReason.REDIRECT_LOOP, "more than 5 redirects")
+    assert len(server.requests) == 3
 
 
-def test_a_redirect_to_another_port_of_an_allowed_host_is_refused() -> None:
-    with HostileServer(page(TEXT)) as other:
-        assert answered(redirect(other.url)).reason is DropReason.BLOCKED_ADDRESS
-    assert other.requests == []
+def test_leave_is_asked_before_each_further_redirect() -> None:
+    asked: list[tuple[str, int]] = []
+
+    async def before_hop(url: str) -> None:
+        asked.append((url, len(server.requests)))
+
+    with HostileServer(chain) as server:
+        fetch(f"{server.url}/3", server.pair, hops=(Hop(302, f"{server.url}/2"),), before_hop=before_hop)
+    assert asked == [(f"{server.url}/1", 1), (f"{server.url}/0", 2)]
+
+
+def test_who_has_to_wait_at_a_redirect_goes_on_from_there() -> None:
+    async def before_hop(url: str) -> None:
+        if url.endswith("/1"):
+            raise FetchFailed(Deferred(RetryReason.WAITING, "busy", NOW))
+
+    with HostileServer(chain) as server:
+        ending = fetch(f"{server.url}/3", server.pair, before_hop=before_hop)
+        assert ending.hops == (Hop(302, f"{server.url}/2"), Hop(302, f"{server.url}/1"))
+        assert ending == Deferred(RetryReason.WAITING, "busy", NOW, ending.hops)
+        assert fetch(f"{server.url}/3", server.pair, hops=ending.hops).body == TEXT
+    assert [request.split()[1] for request in server.requests] == [b"/3", b"/2", b"/1", b"/0"]
+
+
+def test_a_refusal_at_a_redirect_is_passed_on_as_it_is() -> None:
+    async def before_hop(_: str) -> None:
+        raise FetchFailed(Dropped(DropReason.DISALLOWED, "by robots.txt"))
+
+    with HostileServer(chain) as server:
+        ending = fetch(f"{server.url}/3", server.pair, before_hop=before_hop)
+    assert ending == Dropped(DropReason.DISALLOWED, "by robots.txt")
+    assert len(server.requests) == 1
+
+
+def test_the_deadline_stands_still_while_leave_is_awaited_and_goes_on_after() -> None:
+    async def before_hop(_: str) -> None:
+        await asyncio.sleep(0.4)
+
+    def then_silence(connection: Connection) -> None:
+        if b"/0 " in connection.request:
+            connection.stay()
+        chain(connection)
+
+    with HostileServer(chain) as server:
+        assert fetch(f"{server.url}/2", server.pair, before_hop=before_hop, deadline_s=0.6).body == TEXT
+    with HostileServer(then_silence) as server:
+        ending = fetch(f"{server.url}/1", server.pair, before_hop=before_hop, deadline_s=0.6)
+    assert ending == Deferred(RetryReason.TIMEOUT, "not done after 0.6 s")
+
+
+# --- where to ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("port", [1, 22, 6379, 8080])
+def test_a_port_that_is_not_the_webs_is_refused_without_a_look_at_dns(port: int, dns: Dns, wire: Wire) -> None:
+    assert fetch(f"http://news.example:{port}/").reason is DropReason.BLOCKED_ADDRESS
+    assert (dns.asked, wire.addresses) == ([], [])
+
+
+def test_a_port_that_the_operator_names_is_reached_on_public_addresses_only(dns: Dns, wire: Wire) -> None:
+    dns.known = {"news.example": ["93.184.216.34"], "inside.example": ["10.0.0.1"]}
+    with HostileServer(page(TEXT)) as server:
+        wire.port = server.port
+        assert fetch("http://news.example:8080/a", ports=[8080]).body == TEXT
+    assert fetch("http://inside.example:8080/a", ports=[8080]).reason is DropReason.BLOCKED_ADDRESS
+    assert fetch("http://news.example:8081/a", ports=[8080]).reason is DropReason.BLOCKED_ADDRESS
+    assert wire.addresses == [("93.184.216.34", 8080)]
+
+
+def test_a_dead_address_gives_way_to_the_next(dns: Dns, wire: Wire) -> None:
+    dns.known["news.example"] = ["2606:2800:220:1::1", "93.184.216.34"]
+    wire.dead = {"2606:2800:220:1::1"}
+    with HostileServer(page(TEXT)) as server:
+        wire.port = server.port
+        assert fetch("http://news.example/a").body == TEXT
+    assert wire.addresses == [("2606:2800:220:1::1", 80), ("93.184.216.34", 80)]
 
 
 # --- what is not carried along -----------------------------------------------------------------
@@ -572,7 +305,7 @@ def test_cookies_are_neither_kept_nor_sent() -> None:
         connection.send((redirect("/b") if first else page(TEXT)).replace(b"\r\n", b"\r\n" + cookie, 1))
 
     with HostileServer(answer) as server:
-        assert get(f"{server.url}/a", server.pair, times=2).body == TEXT
+        assert [one.body for one in fetch_each([f"{server.url}/a"] * 2, server.pair)] == [TEXT] * 2
     assert len(server.requests) == 4
     assert not any(b"cookie" in request.lower() for request in server.requests)
 
@@ -589,7 +322,7 @@ def test_a_password_file_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     (tmp_path / ".netrc").write_text("default login user password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     with HostileServer(page(TEXT)) as server:
-        get(f"{server.url}/a", server.pair)
+        fetch(f"{server.url}/a", server.pair)
     assert b"authorization" not in server.requests[0].lower()
 
 
@@ -599,7 +332,7 @@ def test_an_unexpected_error_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect_tcp)
     with pytest.raises(ZeroDivisionError):
-        get("http://127.0.0.1:9/", "127.0.0.1:9")
+        fetch("http://127.0.0.1:9/", "127.0.0.1:9")
 
 
 def test_many_endings_at_once_leave_the_client_usable() -> None:
@@ -610,15 +343,12 @@ def test_many_endings_at_once_leave_the_client_usable() -> None:
             case b"/slow":
                 connection.stay()
             case b"/endless":
-                connection.send(OK + b"\r\n")
-                connection.dribble(ENDLESS(b"x" * 10_000), every_s=0)
+                flood(OK + b"\r\n", b"x" * 10_000)(connection)
             case _:
                 connection.send(page(TEXT))
 
     async def ask(server: HostileServer) -> list[Any]:
-        client = HttpClient(
-            user_agent="x", deadline_s=1.5, max_bytes=CAP, max_redirects=0, allowed=[server.pair], clock=lambda: NOW
-        )
+        client = make_client(server.pair, deadline_s=1.5)
         urls = [f"{server.url}/slow", f"{server.url}/endless", "http://10.0.0.1/"] * 20
         endings = await asyncio.gather(*map(client, urls), return_exceptions=True)
         pages = [await client(f"{server.url}/a") for _ in range(3)]

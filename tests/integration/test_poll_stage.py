@@ -42,7 +42,7 @@ def watched(name: str, url: str) -> Source:
 
 def watch(ledger: SourceLedger, *sources: Source) -> list[str]:
     """Watch these, each asked every 900 s at first; return their ids."""
-    ledger.sync(sources, interval_s=900)
+    ledger.sync(sources)
     return [one.id for one in sources]
 
 

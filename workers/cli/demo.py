@@ -1,7 +1,6 @@
 """`demo`: the whole system on the sample newsroom, seen live."""
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -85,7 +84,7 @@ def demo_settings(data_dir: Path, server: NewsroomServer, *, api_port: int | Non
         raise StartError(f"{data_dir} cannot be written: {error.strerror}") from error
     sources = data_dir / "sources.yaml"
     sources.write_text("version: 1\nsources: []\n", encoding="utf-8")
-    add_sources(sources, [SourceSpec(**asdict(one)) for one in server.sources()])
+    add_sources(sources, [SourceSpec.from_domain(one) for one in server.sources()])
     host_port = server.base_url.removeprefix("http://")
     usual = load_settings()
     return changed(

@@ -14,6 +14,7 @@ FAMILIES = {
     "demo": ("demo",),
     "looking": ("status", "tail", "doctor", "memory"),
     "trying": ("extract", "classify"),
+    "simulate": ("simulate",),
     "sources": ("sources",),
     "topics": ("topics",),
     "services": ("migrate", "worker", "beat", "api", "flower"),

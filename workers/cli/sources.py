@@ -1,4 +1,4 @@
-"""`wirewatch sources`: the feeds that are watched. Changes are taken up within seconds, without a restart."""
+"""`wirewatch sources`: what is watched. Changes are taken up within seconds, without a restart."""
 
 import asyncio
 import json
@@ -8,31 +8,34 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import OperationalError
 
-from config.opml import parse_opml, render_opml, slug, specs_from_opml
+from config.opml import parse_opml, render_opml, specs_from_opml
 from config.settings import Settings, load_settings
 from config.sources import SourceSpec, load_sources
 from config.sources_edit import add_sources, remove_source
 from workers.addresses import located
-from workers.bootstrap import Steps, http_client
+from workers.bootstrap import Steps
+from workers.cli.adding import PLACEHOLDERS, add, make_spec
+from workers.cli.asking import Look, asker
+from workers.cli.shown import ago
 from workers.domain.errors import ConfigError, Problem, WirewatchError
 from workers.domain.outcomes import FeedOutcome
-from workers.poll.stage import Answer, ask
+from workers.domain.reasons import SENTENCES
+from workers.poll.cadence import is_parked
 from workers.store.overview import Overview, overview
-from workers.store.sources import SourceDue
 
-app = typer.Typer(help="The feeds that are watched (config/sources.yaml).", no_args_is_help=True)
+app = typer.Typer(help="The sources that are watched (config/sources.yaml).", no_args_is_help=True)
 console = Console(highlight=False)
 
 
 def add_to(root: typer.Typer) -> None:
     """Register the commands."""
+    app.command()(add)
     root.add_typer(app, name="sources", rich_help_panel="What is watched")
 
 
@@ -49,50 +52,60 @@ def list_sources(
     """Show the sources, and how they do when a system runs."""
     settings = load_settings()
     specs = load_sources(settings.sources_file)
-    rows = {row["id"]: row for row in found.sources} if (found := _running(settings)) else {}
+    found = _running(settings)
+    rows = {row["id"]: row for row in found.sources} if found else {}
     if as_json:
         for spec in specs:
-            row = rows.get(spec.id)
-            told = {name: row[name] for name in ("last_outcome", "last_error", "failures", "due_at")} if row else {}
-            print(json.dumps(spec.model_dump() | told, ensure_ascii=False, default=str))
+            print(json.dumps(spec.model_dump() | _told(rows.get(spec.id)), ensure_ascii=False, default=str))
         return
     table = Table(box=box.SIMPLE_HEAD, expand=True)
-    for name in ("id", "lang", "country", "state", "outcome", "name", "owner"):
+    for name in ("id", "kind", "lang", "country", "state", "outcome", "next try", "name", "owner"):
         wide = name in {"name", "owner"}
         table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if wide else None)
     for spec in specs:
         row = rows.get(spec.id)
-        outcome = "off" if not spec.enabled else (row["last_outcome"] or "-") if row else "-"
-        facts = (spec.id, spec.language, spec.country, "state" if spec.state_owned else "", outcome)
-        table.add_row(*facts, escape(spec.name), escape(spec.owner))
+        when = ago(row["due_at"], found.now) if row and found and spec.enabled else "-"
+        facts = (spec.id, spec.kind, spec.language, spec.country, "state" if spec.state_owned else "")
+        table.add_row(*facts, _outcome(spec, row), when, escape(spec.name), escape(spec.owner))
     console.print(table)
     console.print(f"{len(specs)} sources in {settings.sources_file}")
+    _explain(specs, rows, found)
 
 
-@app.command()
-def add(
-    url: Annotated[str, typer.Argument(help="The address of the feed.")],
-    name: Annotated[str, typer.Option(help="How the outlet calls itself.")],
-    language: Annotated[str, typer.Option(help="ISO 639-1, e.g. fa.")],
-    country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 of the outlet's seat, e.g. IR.")],
-    owner: Annotated[str, typer.Option(help="Who owns the outlet.")],
-    state_owned: Annotated[bool, typer.Option(help="Whether the owner is a state.")],
-    source_id: Annotated[str | None, typer.Option("--id", help="Default: made from the name.")] = None,
-) -> None:
-    """Add a source to sources.yaml."""
-    path = load_settings().sources_file
-    spec = _spec(
-        path,
-        id=source_id or slug(name, url),
-        name=name,
-        url=url,
-        language=language,
-        country=country,
-        owner=owner,
-        state_owned=state_owned,
-    )
-    add_sources(path, [spec])
-    console.print(f"added [bold]{spec.id}[/] to {path}; try it with: wirewatch sources check {spec.id}")
+def _told(row: Any) -> dict[str, Any]:
+    """Return what a running system knows of a source."""
+    if row is None:
+        return {}
+    outcome = row["last_outcome"]
+    told = {name: row[name] for name in ("last_outcome", "last_error", "failures", "due_at")}
+    return told | {"sentence": SENTENCES.get(outcome or "", ""), "parked": _parked(row), "cut": row["cut"]}
+
+
+def _outcome(spec: SourceSpec, row: Any) -> str:
+    if not spec.enabled:
+        return "off"
+    outcome = (row["last_outcome"] or "-") if row else "-"
+    return f"{outcome} (parked)" if row and _parked(row) else outcome
+
+
+def _parked(row: Any) -> bool:
+    return is_parked(row["failures"], gone=row["last_outcome"] == FeedOutcome.GONE)
+
+
+def _explain(specs: tuple[SourceSpec, ...], rows: dict[str, Any], found: Overview | None) -> None:
+    """Say in sentences what is not as it should be, and what an operator chose that the outside should know."""
+    for spec in specs:
+        row = rows.get(spec.id)
+        outcome = row["last_outcome"] if row else None
+        if row and found and spec.enabled and outcome and not FeedOutcome(outcome).is_success:
+            often = f" Failed {row['failures']} times in a row." if row["failures"] > 1 else ""
+            parked = " Parked: probed once a day." if _parked(row) else ""
+            console.print(
+                f"[bold]{spec.id}[/]: {SENTENCES[outcome]}{often}{parked} Next try {ago(row['due_at'], found.now)}."
+            )
+    for spec in specs:
+        if spec.robots == "ignore":
+            console.print(f"[bold]{spec.id}[/]: robots: ignore (its robots.txt is not asked)")
 
 
 @app.command()
@@ -104,44 +117,52 @@ def remove(source_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 @app.command()
 def check(
-    what: Annotated[str, typer.Argument(metavar="URL|ID", help="A feed's address, or the id of a source.")],
+    what: Annotated[str, typer.Argument(metavar="URL|ID", help="An address, or the id of a source.")],
+    listing: Annotated[str | None, typer.Option(metavar="PATTERN", help="Read a page: its links that fit.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Fetch a feed once and show what would be ingested. Nothing is stored."""
+    """Fetch a source once and show what would be ingested. Nothing is stored."""
     settings = load_settings()
     known = {spec.id: spec for spec in load_sources(settings.sources_file)}
-    spec = known.get(what) or _unknown(what, known)
-    answer = asyncio.run(_ask_once(settings, spec))
-    entries = answer.feed.entries if answer.feed else ()
+    spec = known.get(what)
+    look = asyncio.run(_look(settings, spec or _unknown(what, known, listing), guess=spec is None and listing is None))
+    entries = look.feed.entries if look.feed else ()
     if as_json:
-        print(json.dumps(_check_json(spec, answer), ensure_ascii=False))
-    elif entries or answer.outcome is FeedOutcome.EMPTY:
-        console.print(f"[bold]{answer.outcome}[/]: {len(entries)} entries from {spec.url}")
-        console.print(f"[yellow]{escape(answer.detail)}[/]" if answer.detail else "", end="\n" if answer.detail else "")
+        print(json.dumps(_check_json(look), ensure_ascii=False))
+    elif entries or look.outcome is FeedOutcome.EMPTY:
+        cut = f", {look.feed.cut} more were cut" if look.feed and look.feed.cut else ""
+        console.print(
+            f"[bold]{look.outcome}[/]: {len(entries)} entries from the {look.source.kind} {look.source.url}{cut}"
+        )
+        if look.detail:
+            console.print(f"[yellow]{escape(look.detail)}[/]")
         table = Table("published", "title", "link", box=box.SIMPLE_HEAD)
         for one in entries:
-            when = one.published.isoformat(" ", "minutes") if one.published else "-"
-            table.add_row(when, escape(one.title), escape(one.url))
+            when = one.published or one.updated
+            table.add_row(when.isoformat(" ", "minutes") if when else "-", escape(one.title), escape(one.url))
         console.print(table)
-    if not entries and answer.outcome is not FeedOutcome.EMPTY:
-        raise WirewatchError(f"{spec.url}: {answer.outcome}: {answer.detail or 'nothing to ingest'}")
+    if not entries and look.outcome is not FeedOutcome.EMPTY:
+        raise WirewatchError(f"{look.source.url}: {look.outcome}: {look.detail or SENTENCES[look.outcome]}")
 
 
-def _unknown(what: str, known: dict[str, SourceSpec]) -> SourceSpec:
+def _unknown(what: str, known: dict[str, SourceSpec], listing: str | None) -> SourceSpec:
     """Return a nameless source for an address; a word that is no address is a mistyped id."""
     if "://" not in what:
         near = get_close_matches(what, known, n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise WirewatchError(f"{what!r} is neither an address nor the id of a source{hint}")
-    return _spec(Path(what), id="check", name="-", url=what, language="en", country="GB", owner="-", state_owned=False)
+    page = {"kind": "listing", "links": listing} if listing is not None else {}
+    return make_spec(Path(what), **(PLACEHOLDERS | page | {"url": what}))
 
 
-def _check_json(spec: SourceSpec, answer: Answer) -> dict[str, Any]:
-    entries = answer.feed.entries if answer.feed else ()
+def _check_json(look: Look) -> dict[str, Any]:
+    entries = look.feed.entries if look.feed else ()
     return {
-        "url": spec.url,
-        "outcome": answer.outcome,
-        "detail": answer.detail,
+        "url": look.source.url,
+        "kind": look.source.kind,
+        "outcome": look.outcome,
+        "detail": look.detail,
+        "cut": look.feed.cut if look.feed else 0,
         "entries": [
             {"url": one.url, "title": one.title, "published": one.published.isoformat() if one.published else None}
             for one in entries
@@ -149,23 +170,10 @@ def _check_json(spec: SourceSpec, answer: Answer) -> dict[str, Any]:
     }
 
 
-async def _ask_once(settings: Settings, spec: SourceSpec) -> Answer:
-    from uuid import UUID
-
-    client = http_client(settings)
-    try:
-        due = SourceDue(
-            source=spec.to_domain(),
-            token=UUID(int=0),
-            interval_s=settings.poll_interval_s,
-            failures=0,
-            etag=None,
-            last_modified=None,
-            body_sha=None,
-        )
-        return await ask(due, client)
-    finally:
-        await client.close()
+async def _look(settings: Settings, spec: SourceSpec, *, guess: bool) -> Look:
+    async with asker(settings) as asking:
+        source = spec.to_domain()
+        return await (asking.guess(source) if guess else asking.look(source))
 
 
 @app.command("import")
@@ -200,17 +208,6 @@ def import_opml(
 def export_opml() -> None:
     """Write the sources as OPML to standard output."""
     sys.stdout.buffer.write(render_opml(load_sources(load_settings().sources_file)))
-
-
-def _spec(path: Path, **facts: Any) -> SourceSpec:
-    try:
-        return SourceSpec(**facts)
-    except ValidationError as error:
-        problems = [
-            Problem(file=path, field=str(item["loc"][0]), message=item["msg"].removeprefix("Value error, "))
-            for item in error.errors(include_url=False)
-        ]
-        raise ConfigError(*problems) from error
 
 
 def _running(settings: Settings) -> Overview | None:

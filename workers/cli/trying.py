@@ -17,10 +17,11 @@ from rich.markup import escape
 from rich.text import Text
 
 from config.settings import Settings, load_settings
-from workers.bootstrap import extract_page, http_client, utc_now
+from workers.bootstrap import extract_page, utc_now
+from workers.cli.asking import asker
 from workers.cli.shown import sentence_around
 from workers.domain.errors import ConfigError, Problem, WirewatchError
-from workers.domain.outcomes import Advanced, Dropped
+from workers.domain.outcomes import Advanced, Dropped, Unchanged
 from workers.domain.values import Article, Entry, FeedEntry, Page, Source
 from workers.fetch.stage import fetch_page
 from workers.packs import make_classifier
@@ -114,6 +115,7 @@ def extraction(page: Page) -> dict[str, Any]:
     outcome = extract_page(entry, page)
     if isinstance(outcome, Advanced):
         return {"outcome": "extracted", **_article_json(outcome.value)}
+    assert not isinstance(outcome, Unchanged)  # noqa: S101  (there is nothing to compare it with)
     word = "dropped" if isinstance(outcome, Dropped) else "failed"
     return {"outcome": word, "reason": str(outcome.reason), "detail": outcome.detail}
 
@@ -233,14 +235,10 @@ def _page(body: bytes, url: str) -> Page:
 
 def _fetched(url: str, settings: Settings) -> Page:
     async def once() -> Any:
-        client = http_client(settings)
-        try:
-            feed = FeedEntry(key=url, url=url)
-            return await fetch_page(
-                Entry(id=UUID(int=0), source=NOBODY, url=url, feed=feed, discovered_at=utc_now(), attempt=1), client
-            )
-        finally:
-            await client.close()
+        feed = FeedEntry(key=url, url=url)
+        entry = Entry(id=UUID(int=0), source=NOBODY, url=url, feed=feed, discovered_at=utc_now(), attempt=1)
+        async with asker(settings) as asking:
+            return await fetch_page(entry, asking.session)
 
     outcome = asyncio.run(once())
     if not isinstance(outcome, Advanced):

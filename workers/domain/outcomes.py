@@ -1,6 +1,6 @@
 """How a step can end, by type, and the closed lists of reasons.
 
-A step returns `Advanced | Dropped | Deferred | Failed`; the ledger writes it down, once, in one place
+A step returns `Advanced | Unchanged | Dropped | Deferred | Failed`; the ledger writes it down, once, in one place
 (`workers/store/ledger.py`). mypy proves that no ending is forgotten.
 """
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
+from uuid import UUID
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -34,14 +35,16 @@ FINAL_STATES = frozenset({State.CLASSIFIED, State.DROPPED, State.QUARANTINED})
 class DropReason(StrEnum):
     """Why a discovered link did not become an article. Closed: the ledger refuses any other word."""
 
-    GONE = "gone"  # 404 or 410
-    REFUSED = "refused"  # another 4xx: login, forbidden, paywall at the door
+    GONE = "gone"  # 410, or 404 at three tries over a day
+    HTTP_4XX = "http_4xx"  # another 4xx: login, forbidden, paywall at the door
     NOT_HTML = "not_html"
     TOO_LARGE = "too_large"
+    EMPTY = "empty"  # a usable status, and nothing in the body
     BAD_URL = "bad_url"  # not http(s), no host, credentials inside
     BLOCKED_ADDRESS = "blocked_address"  # the name leads to an address that is not public
     REDIRECT_LOOP = "redirect_loop"  # more hops than are allowed
-    ROBOTS = "robots"
+    DISALLOWED = "disallowed"  # by robots.txt
+    SAME_URL = "same_url"  # its redirect or its rel=canonical leads to an entry that we have: a sighting of that one
     NO_TEXT = "no_text"
     NOT_AN_ARTICLE = "not_an_article"
     BY_OPERATOR = "by_operator"
@@ -51,10 +54,14 @@ class RetryReason(StrEnum):
     """Why a step will be tried again at the due time kept in the store."""
 
     TIMEOUT = "timeout"
-    CONNECTION = "connection"  # refused, reset, no such name, TLS
-    SERVER_ERROR = "server_error"  # 5xx
+    DNS = "dns"  # no such name, or no answer
+    REFUSED = "refused"  # connection refused, reset, no route
+    TLS = "tls"  # certificate or handshake
+    HTTP_5XX = "http_5xx"
     RATE_LIMITED = "rate_limited"  # 429, or 503 with Retry-After
+    NOT_FOUND = "not_found"  # 404, which is often a page that is not there yet
     BROKEN_BODY = "broken_body"  # cut off, or does not decode
+    WAITING = "waiting"  # its host's turn has not come: no try was made
 
 
 class QuarantineReason(StrEnum):
@@ -76,15 +83,18 @@ class FeedOutcome(StrEnum):
     CUT_OFF = "cut_off"  # the document ends in the middle; its whole entries were taken
     TOO_LARGE = "too_large"
     GONE = "gone"
-    REFUSED = "refused"
+    HTTP_4XX = "http_4xx"
     BAD_URL = "bad_url"
     BLOCKED_ADDRESS = "blocked_address"
     REDIRECT_LOOP = "redirect_loop"
-    ROBOTS = "robots"
+    DISALLOWED = "disallowed"
     TIMEOUT = "timeout"
-    CONNECTION = "connection"
-    SERVER_ERROR = "server_error"
+    DNS = "dns"
+    REFUSED = "refused"
+    TLS = "tls"
+    HTTP_5XX = "http_5xx"
     RATE_LIMITED = "rate_limited"
+    NOT_FOUND = "not_found"
     BROKEN_BODY = "broken_body"
     BUG = "bug"
     CRASHED = "crashed"  # the process that polled it died: it is polled alone until a poll ends
@@ -108,15 +118,40 @@ class Dropped:
 
     reason: DropReason
     detail: str = ""
+    same_as: UUID | None = None  # the entry that it is the same article as
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One redirect: the status that asked for it and the URL that it leads to."""
+
+    status: int
+    url: str
+
+    @property
+    def is_permanent(self) -> bool:
+        """The other side says that the old URL is not to be used again (RFC 9110 sections 15.4.2 and 15.4.9)."""
+        return self.status in {301, 308}
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Try again. `until` is a wish of the other side (Retry-After); without it the ledger's back-off decides."""
+    """Try again. `until` is a wish of the other side (Retry-After); without it the ledger's back-off decides.
+
+    `hops`: redirects followed before it had to wait; the next try goes on from the last of them.
+    """
 
     reason: RetryReason
     detail: str = ""
     until: datetime | None = None
+    hops: tuple[Hop, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A look at a page that we have brought nothing new."""
+
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +162,4 @@ class Failed:
     detail: str = ""
 
 
-Outcome = Advanced[T_co] | Dropped | Deferred | Failed
+Outcome = Advanced[T_co] | Unchanged | Dropped | Deferred | Failed

@@ -1,12 +1,13 @@
 """What a room asks of the outside, as types: the room names what it needs, `bootstrap` decides what it gets."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from workers.domain.errors import WirewatchError
-from workers.domain.outcomes import Deferred, Dropped
+from workers.domain.outcomes import Deferred, Dropped, Hop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +19,17 @@ class Response:
     headers: Mapping[str, str]  # names in lower case
     body: bytes  # transfer and content coding undone
     fetched_at: datetime
+    hops: tuple[Hop, ...] = ()  # the redirects that led here
+
+
+#: Characters; an ETag has some dozens.
+MAX_VALIDATOR = 1_000
+
+
+def validator(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a header (`etag`, `last-modified`) that can be sent back as it came: ASCII, and not a novel."""
+    value = headers.get(name)
+    return value if value and value.isascii() and value.isprintable() and len(value) <= MAX_VALIDATOR else None
 
 
 class FetchFailed(WirewatchError):  # noqa: N818  (an ending of the path, not a bug)
@@ -32,10 +44,48 @@ class Get(Protocol):
     """The one guarded way out: bounded in time, bytes and redirects, to public addresses only."""
 
     async def __call__(
-        self, url: str, *, headers: Mapping[str, str] | None = None, accept: tuple[str, ...] = ()
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        accept: tuple[str, ...] = (),
+        hops: tuple[Hop, ...] = (),
+        before_hop: Callable[[str], Awaitable[None]] | None = None,
+        first_bytes: int | None = None,
+        any_status: bool = False,
     ) -> Response:
-        """Return the answer. `accept`: content types that are wanted (prefixes); empty takes all.
+        """Return the answer.
 
-        Raises FetchFailed.
+        `accept`: content types that are wanted (prefixes); empty takes all. `hops`: redirects that an earlier call
+        followed; this one goes on from the last. `before_hop` is awaited with the URL of each further redirect and may
+        raise. `first_bytes`: read no more of the body than that, and be content. `any_status`: 4xx and 5xx are answers
+        too (for robots.txt, where they have a meaning). Raises FetchFailed.
         """
         ...
+
+
+class Session(Protocol):
+    """The way out with manners, for one batch of work: robots.txt, one request at a time to a host, its spacing."""
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        accept: tuple[str, ...] = (),
+        hops: tuple[Hop, ...] = (),
+        robots: bool = True,
+    ) -> Response:
+        """Return the answer when the host's turn has come; see `Get`. `robots=False`: its operator said to ignore them.
+
+        Raises FetchFailed; with `RetryReason.WAITING` when the turn does not come while this session lasts.
+        """
+        ...
+
+    async def release_idle(self) -> None:
+        """Give back the hosts that nobody in this session is waiting for any more."""
+        ...
+
+
+#: Opens a session for these URLs; it ends with its `async with` block.
+OpenSession = Callable[[Iterable[str]], AbstractAsyncContextManager[Session]]

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from workers.domain.outcomes import Hop
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A feed that is watched, as the operator describes it (facts, no score)."""
+    """What is watched, as the operator describes it (facts, no score)."""
 
     id: str
     name: str
@@ -19,6 +21,10 @@ class Source:
     country: str  # ISO 3166-1 alpha-2 of the outlet's seat
     owner: str
     state_owned: bool
+    kind: str = "feed"  # feed | sitemap | listing
+    links: str = ""  # of a listing: which links are articles (a regular expression in RE2's syntax)
+    obeys_robots: bool = True
+    revisited: bool = True  # its articles are looked at again for edits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +51,19 @@ class Entry:
     discovered_at: datetime
     attempt: int  # 1 at the first try
     failures: int = 0  # earlier tries that failed in a way that nobody expected
+    not_found: int = 0  # earlier tries that ended with 404
+    hops: tuple[Hop, ...] = ()  # redirects that earlier tries followed
+    version: int = 0  # of the article that was published last; 0: none yet
+    seen: "Seen | None" = None  # what the last look at the page brought
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """The page at an earlier look: what makes a request conditional, and what says that nothing changed."""
+
+    body_sha: str | None = None  # sha256 hex
+    etag: str | None = None
+    last_modified: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +76,9 @@ class Page:
     charset: str | None  # as the header names it
     body: bytes
     fetched_at: datetime
+    etag: str | None = None
+    last_modified: str | None = None
+    hops: tuple[Hop, ...] = ()  # redirects that led here
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,21 +10,28 @@ from typing import Any
 
 import httpcore
 
-from workers.domain.outcomes import Dropped, DropReason
+from workers.domain.outcomes import Deferred, Dropped, DropReason, RetryReason
 from workers.domain.ports import FetchFailed
 from workers.fetch.addresses import is_public
 
+#: Those of the web; others are named by the operator, as a fetcher of any port is a scanner in the hands of a feed.
 PORTS = {80, 443}
 #: For one address of a name, so that a dead one (IPv6 without a route) leaves time for the next: a lost SYN is sent
 #: again after 1 s and 3 s.
 CONNECT_S = 5.0
+#: What an answer may have on the wire beyond its body: heads (h11 refuses one of over 100 KiB), interim answers, the
+#: sizes of chunks, trailers.
+OVERHEAD = 1 << 20
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects to public addresses only, and to the very address that was checked."""
 
-    def __init__(self, allowed: Iterable[str]) -> None:
-        self._allowed = frozenset(pair.lower().replace("[", "").replace("]", "") for pair in allowed)  # host:port
+    def __init__(self, *, allowed: Iterable[str], ports: Iterable[int], max_bytes: int) -> None:
+        """`allowed`: host:port pairs that need not be public; `ports`: besides 80 and 443; `max_bytes`: of a body."""
+        self._allowed = frozenset(pair.lower().replace("[", "").replace("]", "") for pair in allowed)
+        self._ports = PORTS | set(ports)
+        self._most = max_bytes + OVERHEAD
         self._plain = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -37,28 +44,32 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Resolve once, check every answer, connect to the first that answers."""
         guarded = f"{host}:{port}" not in self._allowed
-        if guarded and port not in PORTS:
+        if guarded and port not in self._ports:
             raise FetchFailed(Dropped(DropReason.BLOCKED_ADDRESS, f"port {port}"))
         addresses = await self._resolve(host, port)
         for address in addresses:
             if guarded and not is_public(address):
                 raise FetchFailed(Dropped(DropReason.BLOCKED_ADDRESS, f"{host} is {address}"))
         patience = CONNECT_S if timeout is None else min(CONNECT_S, timeout)
-        error: Exception = httpcore.ConnectError(f"no address for {host}")
         for address in addresses:
             try:
                 stream = await self._plain.connect_tcp(address, port, patience, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failure:
                 error = failure
             else:
-                return ClosingStream(stream)
+                return BoundedStream(stream, self._most)
         raise error
 
     async def _resolve(self, host: str, port: int) -> list[str]:
+        """Return the addresses of a name, at least one."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host}: {error}") from error
+        except UnicodeError as error:  # no such name can exist: an empty label, or one of over 63 bytes
+            raise FetchFailed(Dropped(DropReason.BAD_URL, f"{host}: {error}"[:500])) from error
+        except OSError as error:
+            raise FetchFailed(Deferred(RetryReason.DNS, f"{host}: {error}")) from error
+        if not found:
+            raise FetchFailed(Deferred(RetryReason.DNS, f"{host}: no address"))
         return list(dict.fromkeys(str(answer[4][0]) for answer in found))
 
     async def connect_unix_socket(
@@ -72,28 +83,38 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-class ClosingStream(httpcore.AsyncNetworkStream):
-    """A stream that is closed when its TLS handshake is cancelled; httpcore 1.0.9 leaves that socket open."""
+class BoundedStream(httpcore.AsyncNetworkStream):
+    """A stream that brings so many bytes in answer to a request and no more, whatever they are called."""
 
-    def __init__(self, plain: httpcore.AsyncNetworkStream) -> None:
+    def __init__(self, plain: httpcore.AsyncNetworkStream, most: int) -> None:
         self._plain = plain
+        self._most = most
+        self._read = 0
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        """Shake hands; an end of any kind closes the socket."""
+        """Shake hands; an end of any kind closes the socket (httpcore 1.0.9 leaves it open when it is cancelled)."""
         try:
-            return await self._plain.start_tls(ssl_context, server_hostname, timeout)
+            return BoundedStream(await self._plain.start_tls(ssl_context, server_hostname, timeout), self._most)
+        except httpcore.ConnectError as error:
+            await self._plain.aclose()
+            raise FetchFailed(Deferred(RetryReason.TLS, str(error)[:500])) from error
         except BaseException:
             await self._plain.aclose()
             raise
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read from the plain stream."""
-        return await self._plain.read(max_bytes, timeout)
+        """Read from the plain stream. Raises FetchFailed when the answer does not end."""
+        data = await self._plain.read(max_bytes, timeout)
+        self._read += len(data)
+        if self._read > self._most:
+            raise FetchFailed(Dropped(DropReason.TOO_LARGE, f"over {self._most} bytes on the wire"))
+        return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write to the plain stream."""
+        """Write to the plain stream: a new request, or more of it."""
+        self._read = 0
         await self._plain.write(buffer, timeout)
 
     async def aclose(self) -> None:

@@ -5,13 +5,14 @@ one deadline over everything, redirects included; caps on raw and on decoded byt
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import httpcore
 import httpx
 
-from workers.domain.outcomes import Deferred, Dropped, DropReason, RetryReason
+from workers.domain.outcomes import Deferred, Dropped, DropReason, Hop, RetryReason
 from workers.domain.ports import FetchFailed, Response
 from workers.fetch.coding import OFFERED, CodingError, Decoder
 from workers.fetch.guard import GuardedBackend
@@ -23,7 +24,7 @@ REDIRECTS = {301, 302, 303, 307, 308}
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport with our backend underneath; keeps connections for a few seconds."""
 
-    def __init__(self, allowed: Iterable[str]) -> None:
+    def __init__(self, backend: GuardedBackend) -> None:
         trusted = httpx.create_ssl_context(trust_env=False)  # the authorities that certifi ships
         trusted.load_default_certs()  # and those of this machine, an operator's own among them
         super().__init__(verify=trusted, trust_env=False)
@@ -32,8 +33,20 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
             max_connections=50,
             max_keepalive_connections=20,
             keepalive_expiry=5,
-            network_backend=GuardedBackend(allowed),
+            network_backend=backend,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What one call asks for; see `ports.Get`."""
+
+    headers: Mapping[str, str]
+    accept: tuple[str, ...]
+    before_hop: Callable[[str], Awaitable[None]] | None
+    first_bytes: int | None
+    any_status: bool
+    deadline: asyncio.Timeout
 
 
 class HttpClient:
@@ -48,7 +61,9 @@ class HttpClient:
         max_redirects: int,
         allowed: Iterable[str],
         clock: Callable[[], datetime],
+        ports: Iterable[int] = (),
     ) -> None:
+        """`allowed`: host:port pairs that may be inside; `ports`: allowed on public addresses besides 80 and 443."""
         self._deadline_s = deadline_s
         self._max_bytes = max_bytes
         self._max_redirects = max_redirects
@@ -56,56 +71,93 @@ class HttpClient:
         self._headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": OFFERED}
         # The transport alone: httpx.AsyncClient brings cookies, proxies and password files from outside, and reads
         # each Location before we have checked it.
-        self._transport = GuardedTransport(allowed)
+        self._transport = GuardedTransport(GuardedBackend(allowed=allowed, ports=ports, max_bytes=max_bytes))
 
     async def close(self) -> None:
         """Give back every connection."""
         await self._transport.aclose()
 
     async def __call__(
-        self, url: str, *, headers: Mapping[str, str] | None = None, accept: tuple[str, ...] = ()
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        accept: tuple[str, ...] = (),
+        hops: tuple[Hop, ...] = (),
+        before_hop: Callable[[str], Awaitable[None]] | None = None,
+        first_bytes: int | None = None,
+        any_status: bool = False,
     ) -> Response:
-        """See `ports.Get`."""
+        """See `ports.Get`. The deadline stands still while `before_hop` waits."""
         try:
-            async with asyncio.timeout(self._deadline_s):
-                return await self._follow(url, dict(headers or {}), accept)
+            async with asyncio.timeout(self._deadline_s) as deadline:
+                sent = self._headers | dict(headers or {})
+                wish = _Wish(sent, accept, before_hop, first_bytes, any_status, deadline)
+                return await self._follow(url, hops, wish)
         except TimeoutError as error:
             raise FetchFailed(Deferred(RetryReason.TIMEOUT, f"not done after {self._deadline_s:g} s")) from error
         except httpx.TimeoutException as error:
             raise FetchFailed(Deferred(RetryReason.TIMEOUT, _said(error))) from error
-        except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+        except httpx.ProtocolError as error:
             raise FetchFailed(Deferred(RetryReason.BROKEN_BODY, _said(error))) from error
         except httpx.TransportError as error:
-            raise FetchFailed(Deferred(RetryReason.CONNECTION, _said(error))) from error
+            raise FetchFailed(Deferred(RetryReason.REFUSED, _said(error))) from error
 
-    async def _follow(self, url: str, headers: dict[str, str], accept: tuple[str, ...]) -> Response:
-        for _ in range(self._max_redirects + 1):
-            target = _checked(url)
-            patience = httpx.Timeout(self._deadline_s).as_dict()
-            request = httpx.Request("GET", target, headers=self._headers | headers, extensions={"timeout": patience})
+    async def _follow(self, url: str, hops: tuple[Hop, ...], wish: _Wish) -> Response:
+        while True:
+            target = _checked(hops[-1].url if hops else url)
+            patience = {"timeout": httpx.Timeout(self._deadline_s).as_dict()}
+            request = httpx.Request("GET", target, headers=wish.headers, extensions=patience)
             response = await self._transport.handle_async_request(request)
             try:
                 location = response.headers.get("location")
                 if response.status_code not in REDIRECTS or location is None:
-                    return await self._read(target, response, accept)
-                url = _join(target, location)
+                    return replace(await self._read(target, response, wish), hops=hops)
+                hop = Hop(response.status_code, str(_join(target, location)))
             finally:
                 await response.aclose()
-        raise FetchFailed(Dropped(DropReason.REDIRECT_LOOP, f"more than {self._max_redirects} redirects"))
+            self._check_loop(url, hops, hop)
+            hops = (*hops, hop)
+            await self._ask_leave(hops, wish)
 
-    async def _read(self, url: httpx.URL, response: httpx.Response, accept: tuple[str, ...]) -> Response:
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        now = self._clock()
-        ending = judge(response.status_code, headers, now)
-        if ending is not None:
+    def _check_loop(self, url: str, hops: tuple[Hop, ...], hop: Hop) -> None:
+        if len(hops) >= self._max_redirects:
+            raise FetchFailed(Dropped(DropReason.REDIRECT_LOOP, f"more than {self._max_redirects} redirects"))
+        if _requested(hop.url) in {_requested(url), *(_requested(earlier.url) for earlier in hops)}:
+            raise FetchFailed(Dropped(DropReason.REDIRECT_LOOP, f"back to {hop.url}"[:500]))
+
+    async def _ask_leave(self, hops: tuple[Hop, ...], wish: _Wish) -> None:
+        """Await `before_hop`; whoever has to wait there goes on from this hop."""
+        if wish.before_hop is None:
+            return
+        loop, until = asyncio.get_running_loop(), wish.deadline.when()
+        left = None if until is None else until - loop.time()
+        wish.deadline.reschedule(None)
+        try:
+            await wish.before_hop(hops[-1].url)
+        except FetchFailed as failure:
+            if isinstance(failure.ending, Deferred):
+                raise FetchFailed(replace(failure.ending, hops=hops)) from failure
+            raise
+        wish.deadline.reschedule(None if left is None else loop.time() + left)
+
+    async def _read(self, url: httpx.URL, response: httpx.Response, wish: _Wish) -> Response:
+        status, headers = response.status_code, {name.lower(): value for name, value in response.headers.items()}
+        answer = Response(url=str(url), status=status, headers=headers, body=b"", fetched_at=self._clock())
+        ending = judge(status, headers, answer.fetched_at)
+        if ending is not None and not (wish.any_status and 400 <= status < 600):
             raise FetchFailed(ending)
+        if ending is not None or status == 304:
+            return answer
         media, _ = content_type(headers)
-        if accept and media and not media.startswith(accept):
+        if wish.accept and media and not media.startswith(wish.accept):
             raise FetchFailed(Dropped(DropReason.NOT_HTML, media[:100]))
-        body = b"" if response.status_code == 304 else await self._body(response, headers)
-        return Response(url=str(url), status=response.status_code, headers=headers, body=body, fetched_at=self._clock())
+        body = await self._body(response, headers, wish.first_bytes)
+        if wish.accept and not body.strip():
+            raise FetchFailed(Dropped(DropReason.EMPTY, f"HTTP {status}, {len(body)} bytes"))
+        return replace(answer, body=body, fetched_at=self._clock())
 
-    async def _body(self, response: httpx.Response, headers: Mapping[str, str]) -> bytes:
+    async def _body(self, response: httpx.Response, headers: Mapping[str, str], first_bytes: int | None) -> bytes:
         """Read and decode, both under the cap."""
         pieces: list[bytes] = []
         raw = size = 0
@@ -116,11 +168,13 @@ class HttpClient:
                 self._bound(raw)
                 for piece in decoder.pieces(chunk):
                     size += len(piece)
-                    self._bound(size)
                     pieces.append(piece)
+                    if first_bytes is not None and size >= first_bytes:
+                        return b"".join(pieces)[:first_bytes]
+                    self._bound(size)
             decoder.finish()
-        except CodingError as error:
-            raise FetchFailed(Deferred(RetryReason.BROKEN_BODY, str(error))) from error
+        except (CodingError, httpx.ReadError) as error:
+            raise FetchFailed(Deferred(RetryReason.BROKEN_BODY, _said(error))) from error
         return b"".join(pieces)
 
     def _bound(self, size: int) -> None:
@@ -139,11 +193,18 @@ def _checked(url: str) -> httpx.URL:
     return parsed
 
 
-def _join(base: httpx.URL, location: str) -> str:
+def _join(base: httpx.URL, location: str) -> httpx.URL:
+    """Return where a redirect leads. Raises FetchFailed as `_checked` does."""
     try:
-        return str(base.join(location))
+        joined = str(base.join(location))
     except (httpx.InvalidURL, ValueError) as error:
         raise FetchFailed(Dropped(DropReason.BAD_URL, f"redirect: {str(error)[:200]}")) from error
+    return _checked(joined)
+
+
+def _requested(url: str) -> str:
+    """Return what of a URL is asked for: all but its fragment."""
+    return str(httpx.URL(url).copy_with(fragment=None))
 
 
 def _said(error: Exception) -> str:

@@ -32,18 +32,22 @@ def judge(status: int, headers: Mapping[str, str], now: datetime) -> Dropped | D
     match status:
         case 304 | 200 | 201 | 202 | 203 | 204 | 205 | 206 | 226:
             return None
-        case 404 | 410:
+        case 404:
+            return Deferred(RetryReason.NOT_FOUND, f"HTTP {status}", until)
+        case 410:
             return Dropped(DropReason.GONE, f"HTTP {status}")
         case 408:
             return Deferred(RetryReason.TIMEOUT, f"HTTP {status}", until)
+        case 421:  # this connection leads to another server (RFC 9110 section 15.5.20); the next one may not
+            return Deferred(RetryReason.REFUSED, f"HTTP {status}", until)
         case 425 | 429:
             return Deferred(RetryReason.RATE_LIMITED, f"HTTP {status}", until)
         case 503 if until is not None:
             return Deferred(RetryReason.RATE_LIMITED, f"HTTP {status}", until)
         case _ if 400 <= status < 500:
-            return Dropped(DropReason.REFUSED, f"HTTP {status}")
+            return Dropped(DropReason.HTTP_4XX, f"HTTP {status}")
         case _:
-            return Deferred(RetryReason.SERVER_ERROR, f"HTTP {status}", until)
+            return Deferred(RetryReason.HTTP_5XX, f"HTTP {status}", until)
 
 
 def content_type(headers: Mapping[str, str]) -> tuple[str, str | None]:

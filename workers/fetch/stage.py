@@ -4,13 +4,14 @@ import asyncio
 import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
+from hashlib import sha256
 from uuid import UUID
 
-from workers.domain.outcomes import Advanced, Deferred, Failed, Outcome, QuarantineReason, RetryReason, State
-from workers.domain.ports import FetchFailed, Get
+from workers.domain.outcomes import Advanced, Deferred, Failed, Outcome, QuarantineReason, RetryReason, State, Unchanged
+from workers.domain.ports import FetchFailed, OpenSession, Session, validator
 from workers.domain.values import Entry, Page
 from workers.fetch.manners import content_type
-from workers.store.ledger import Ledger, Settled
+from workers.store.ledger import Claim, Ledger, Settled
 from workers.store.outage import insist
 from workers.store.pages import write_pages
 
@@ -22,46 +23,73 @@ SETTLE_EVERY_S = 0.5
 
 
 async def fetch_entries(
-    ids: Iterable[UUID], *, ledger: Ledger, get: Get, hand_on: Callable[[list[UUID]], None] | None = None
+    ids: Iterable[UUID],
+    *,
+    ledger: Ledger,
+    open_session: OpenSession,
+    hand_on: Callable[[list[UUID]], None] | None = None,
 ) -> Settled[Page]:
     """Fetch these entries at the same time and settle each as it is done.
 
     `hand_on` is called, in a thread, with the ids that went on, after each settlement: they need not wait for the
     slowest page. While the store is away, settling is tried again and the other fetches go on.
     """
-    claim = ledger.claim(ids, State.DISCOVERED)
     settled: Settled[Page] = Settled()
-    waiting = {asyncio.create_task(fetch_page(one, get)): one for one in claim.entries}
-    try:
+    claim = ledger.claim(ids, State.DISCOVERED)
+    if claim:
         with ledger.blameless(claim):
-            while waiting:
-                done, _ = await asyncio.wait(waiting, timeout=SETTLE_EVERY_S)
-                if not done:
-                    continue
-                endings = [(waiting.pop(task), task.result()) for task in done]
-                settle = partial(ledger.settle, claim, endings, to=State.FETCHED, write=write_pages)
-                # in a thread: the deadlines of the other pages run on
-                step = await asyncio.to_thread(insist, settle, until=claim.until)
-                settled.add(step)
-                if hand_on is not None and step.advanced:
-                    await asyncio.to_thread(hand_on, step.advanced)
+            async with open_session(one.hops[-1].url if one.hops else one.url for one in claim.entries) as session:
+                await _fetch(claim, settled, ledger=ledger, session=session, hand_on=hand_on)
+    return settled
+
+
+async def _fetch(
+    claim: Claim,
+    settled: Settled[Page],
+    *,
+    ledger: Ledger,
+    session: Session,
+    hand_on: Callable[[list[UUID]], None] | None,
+) -> None:
+    waiting = {asyncio.create_task(fetch_page(one, session)): one for one in claim.entries}
+    try:
+        while waiting:
+            done, _ = await asyncio.wait(waiting, timeout=SETTLE_EVERY_S)
+            if not done:
+                continue
+            await session.release_idle()
+            endings = [(waiting.pop(task), task.result()) for task in done]
+            settle = partial(ledger.settle, claim, endings, to=State.FETCHED, write=write_pages)
+            # in a thread: the deadlines of the other pages run on
+            step = await asyncio.to_thread(insist, settle, until=claim.until)
+            settled.add(step)
+            if hand_on is not None and step.advanced:
+                await asyncio.to_thread(hand_on, step.advanced)
     finally:  # the store failed: nobody waits for the others any more
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-    return settled
 
 
-async def fetch_page(entry: Entry, get: Get) -> Outcome[Page]:
-    """Fetch one page. Every way it can end is a value."""
+async def fetch_page(entry: Entry, session: Session) -> Outcome[Page]:
+    """Fetch one page; one that readers have already only if it changed. Every way it can end is a value."""
+    seen = entry.seen
+    sent = {"if-none-match": seen.etag, "if-modified-since": seen.last_modified} if seen else {}
+    validators = {name: value for name, value in sent.items() if value}
     try:
-        response = await get(entry.url, accept=ARTICLE_TYPES)
+        response = await session.get(
+            entry.url, headers=validators, accept=ARTICLE_TYPES, hops=entry.hops, robots=entry.source.obeys_robots
+        )
     except FetchFailed as failure:
         return failure.ending
     except Exception:  # noqa: BLE001  (a bug is an ending too: it is kept with its traceback and tried few times)
         return Failed(QuarantineReason.BUG, traceback.format_exc())
     if response.status == 304:
-        return Deferred(RetryReason.SERVER_ERROR, "HTTP 304, though nothing was asked on a condition")
+        if validators:
+            return Unchanged("HTTP 304")
+        return Deferred(RetryReason.HTTP_5XX, "HTTP 304, though nothing was asked on a condition")
+    if seen is not None and sha256(response.body).hexdigest() == seen.body_sha:
+        return Unchanged("same body")
     media, charset = content_type(response.headers)
     return Advanced(
         Page(
@@ -71,5 +99,8 @@ async def fetch_page(entry: Entry, get: Get) -> Outcome[Page]:
             charset=charset,
             body=response.body,
             fetched_at=response.fetched_at,
+            etag=validator(response.headers, "etag"),
+            last_modified=validator(response.headers, "last-modified"),
+            hops=response.hops,
         )
     )

@@ -7,50 +7,36 @@ feedparser gets a BytesIO and nothing else: a str or bytes argument may be opene
 import io
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 from xml.sax import SAXException
 
 import feedparser
-import lxml.html
-from lxml import etree
 
 from workers.domain.outcomes import FeedOutcome
+from workers.domain.urls import absolute_link
 from workers.domain.values import FeedEntry
 from workers.poll.encoding import decode_feed
-from workers.poll.urls import absolute_link
+from workers.poll.parsed import ParsedFeed, taken
+from workers.poll.salvage import bounded, pieces
+from workers.poll.text import (
+    MAX_KEY,
+    MAX_SUMMARY,
+    MAX_TITLE,
+    iso_moment,
+    moment,
+    one_line,
+    plain_text,
+    storable,
+)
+from workers.poll.wishes import wishes
 
-#: Entries taken from one answer; feeds of the press hold 10 to 200 (RELIABILITY.md S10).
-MAX_ENTRIES = 2_000
-#: Characters of a feed's own text that are kept, in case the page gives none.
-MAX_SUMMARY = 20_000
-MAX_TITLE = 1_000
 MAX_AUTHORS = 20
-#: Characters of an entry's own id: it stands in an index of PostgreSQL, whose rows hold 2,700 bytes.
-MAX_KEY = 600
-#: Outside these years a date is a mistake (RELIABILITY.md Q22).
-FIRST_YEAR, LAST_YEAR = 1990, 2100
 
 REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 ENTRY_END = re.compile(r"</(?:\w+:)?(?:item|entry)\s*>", re.IGNORECASE)
 ROOT_END = re.compile(r"</(?:\w+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
-#: Every other tag ends a word: `<p>one</p><p>two</p>` is two words, `w<b>or</b>d` is one.
-BLOCK_TAG = re.compile(
-    r"<(?!/?(?:a|abbr|b|bdi|bdo|cite|code|em|font|i|mark|q|s|small|span|strong|sub|sup|u|wbr)\b)", re.IGNORECASE
-)
-#: What PostgreSQL cannot keep (NUL), what no encoding can write (lone surrogates), and what nobody can see.
-UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedFeed:
-    """What a feed's body held."""
-
-    outcome: FeedOutcome  # OK, EMPTY, NOT_A_FEED, CUT_OFF
-    entries: tuple[FeedEntry, ...] = ()
-    detail: str = ""
+SITEMAP = re.compile(r"<(?:\w+:)?(?:urlset|sitemapindex)\b", re.IGNORECASE)
 
 
 def parse_feed(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
@@ -62,32 +48,63 @@ def parse_feed(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
 
 
 def _parse_xml(text: str, url: str) -> ParsedFeed:
-    text = REFERENCE.sub(_good_reference, text)
-    parsed = feedparser.parse(
-        io.BytesIO(text.encode()),
-        response_headers={"content-type": "application/xml; charset=utf-8"},
-        sanitize_html=False,  # text is taken out of the markup here; the sanitiser lets scripts through anyway
-        resolve_relative_uris=False,
+    text, cut = bounded(REFERENCE.sub(_good_reference, text))
+    feed, found, broken, notes = _read(text)
+    if not feed.get("version") and not found:
+        return ParsedFeed(FeedOutcome.NOT_A_FEED, detail=looks_like(text) if feed else "nothing could be read from it")
+    ends = [match.end() for match in ENTRY_END.finditer(text)] if broken else []
+    if not broken or ROOT_END.search(text, ends[-1] if ends else 0):  # perhaps not well-formed, but all there
+        parsed = taken(found, _from_xml, url, cut=cut, notes=notes)
+    else:
+        whole = taken(found[: len(ends)], _from_xml, url, cut=cut)
+        detail = "; ".join([f"ends in the middle; {len(whole.entries)} whole entries", *notes])
+        parsed = replace(whole, outcome=FeedOutcome.CUT_OFF, detail=detail)
+    about = feed.get("feed") or {}
+    asked = wishes(text)
+    return replace(
+        parsed,
+        title=plain_text(about.get("title"))[:MAX_TITLE],
+        language=one_line(str(about.get("language") or ""))[:40],
+        ttl_s=asked.ttl_s,
+        skip_hours=asked.skip_hours,
+        skip_days=asked.skip_days,
     )
-    if not parsed.version and not parsed.entries:
-        return ParsedFeed(FeedOutcome.NOT_A_FEED, detail=_looks_like(text))
-    if not isinstance(parsed.get("bozo_exception"), SAXException):
-        return _outcome(parsed.entries, _from_xml, url)
-    ends = [match.end() for match in ENTRY_END.finditer(text)]
-    if ROOT_END.search(text, ends[-1] if ends else 0):
-        return _outcome(parsed.entries, _from_xml, url)  # not well-formed, but all there
-    whole = _outcome(parsed.entries[: len(ends)], _from_xml, url)
-    return replace(whole, outcome=FeedOutcome.CUT_OFF, detail=f"ends in the middle; {len(whole.entries)} whole entries")
 
 
-def _outcome(found: Sequence[Any], read: Callable[[Any, str], FeedEntry | None], url: str) -> ParsedFeed:
-    """Read the entries that were found, up to the cap; those without a usable link are not entries."""
-    entries = tuple(one for raw in found[:MAX_ENTRIES] if (one := read(raw, url)) is not None)
-    over = len(found) - MAX_ENTRIES
-    notes = [f"{over} entries over {MAX_ENTRIES} were not taken"] if over > 0 else []
-    without = len(found) - max(over, 0) - len(entries)
-    notes += [f"{without} entries without a usable link"] if without else []
-    return ParsedFeed(FeedOutcome.OK if entries else FeedOutcome.EMPTY, entries, "; ".join(notes))
+def _read(text: str) -> tuple[Any, list[Any], bool, list[str]]:
+    """Return the feed, its entries, whether it is not well-formed, and what is to be said of that.
+
+    Where the whole does not parse, or gives fewer entries than begin in it, the entries are parsed one by one.
+    """
+    whole = _feedparser(text)
+    if whole is not None and not isinstance(whole.get("bozo_exception"), SAXException):
+        return whole, list(whole.entries), False, []
+    found = list(whole.entries) if whole is not None else []
+    root, parts = pieces(text)
+    if len(parts) <= len(found):
+        return whole or {}, found, True, []
+    alone = [_feedparser(root + part) for part in parts]
+    salvaged = [one.entries[0] for one in alone if one is not None and one.entries]
+    if _linked(salvaged) <= _linked(found):
+        return whole or {}, found, True, []
+    return whole or {}, salvaged, True, [f"broken XML; {len(salvaged)} of {len(parts)} entries were read one by one"]
+
+
+def _linked(entries: list[Any]) -> int:
+    return sum(bool(one.get("link") or one.get("id")) for one in entries)
+
+
+def _feedparser(text: str) -> Any:
+    """Return what feedparser makes of a document; None when it raises (RELIABILITY.md finding 7)."""
+    try:
+        return feedparser.parse(
+            io.BytesIO(text.encode()),
+            response_headers={"content-type": "application/xml; charset=utf-8"},
+            sanitize_html=False,  # text is taken out of the markup here; the sanitiser lets scripts through anyway
+            resolve_relative_uris=False,
+        )
+    except Exception:  # noqa: BLE001  (it raises what it likes; the caller goes on with the document's parts)
+        return None
 
 
 def _good_reference(match: re.Match[str]) -> str:
@@ -109,12 +126,12 @@ def _from_xml(one: Any, url: str) -> FeedEntry | None:
     # feedparser's own `get` answers with the date of publication where there is none of change
     updated = dict.get(one, "updated_parsed")
     return FeedEntry(
-        key=_clean(identity or link)[:MAX_KEY],
+        key=storable(identity or link)[:MAX_KEY],
         url=link,
         title=plain_text(one.get("title"))[:MAX_TITLE],
         summary=plain_text(content[0].get("value") or one.get("summary"))[:MAX_SUMMARY],
-        published=_moment(one.get("published_parsed")),
-        updated=_moment(updated),
+        published=moment(one.get("published_parsed")),
+        updated=moment(updated),
         authors=_names(one.get("authors")),
     )
 
@@ -127,7 +144,12 @@ def _parse_json(text: str, url: str) -> ParsedFeed:
         return ParsedFeed(FeedOutcome.NOT_A_FEED, detail=f"JSON: {error}"[:200])
     if not isinstance(data.get("items"), list):
         return ParsedFeed(FeedOutcome.NOT_A_FEED, detail="JSON without a list of items")
-    return _outcome(data["items"], _from_json, url)
+    language = data.get("language")
+    return replace(
+        taken(data["items"], _from_json, url),
+        title=plain_text(data.get("title"))[:MAX_TITLE],
+        language=one_line(language)[:40] if isinstance(language, str) else "",
+    )
 
 
 def _from_json(one: Any, url: str) -> FeedEntry | None:
@@ -138,14 +160,14 @@ def _from_json(one: Any, url: str) -> FeedEntry | None:
         return None
     text = one.get("content_text")
     return FeedEntry(
-        key=_clean(str(one.get("id") or link))[:MAX_KEY],
+        key=storable(str(one.get("id") or link))[:MAX_KEY],
         url=link,
         title=plain_text(one.get("title"))[:MAX_TITLE],
-        summary=_clean(text if isinstance(text, str) else plain_text(one.get("content_html") or one.get("summary")))[
+        summary=storable(text if isinstance(text, str) else plain_text(one.get("content_html") or one.get("summary")))[
             :MAX_SUMMARY
         ],
-        published=_iso_moment(one.get("date_published")),
-        updated=_iso_moment(one.get("date_modified")),
+        published=iso_moment(one.get("date_published")),
+        updated=iso_moment(one.get("date_modified")),
         authors=_names(one.get("authors") or [one.get("author")]),
     )
 
@@ -156,44 +178,9 @@ def _names(authors: Any) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
-def plain_text(markup: Any) -> str:
-    """Return the words of a fragment of HTML on one line; publishers' text is never markup here."""
-    text = markup if isinstance(markup, str) else ""
-    if "<" in text or "&" in text:
-        deep = lxml.html.HTMLParser(huge_tree=True)  # text 256 elements deep is text
-        root = lxml.html.fromstring(f"<div>{BLOCK_TAG.sub(' <', _clean(text))}</div>", parser=deep)
-        etree.strip_elements(root, "script", "style", with_tail=False)
-        text = "".join(str(part) for part in root.itertext())
-    return " ".join(_clean(text).split())
-
-
-def _clean(text: str) -> str:
-    return UNSTORABLE.sub("", text)
-
-
-def _moment(parsed: Any) -> datetime | None:
-    """Return feedparser's time tuple (UTC) as a moment; None outside the years in which there are feeds."""
-    if parsed is None or not FIRST_YEAR <= parsed[0] <= LAST_YEAR:
-        return None
-    year, month, day, hour, minute, second = parsed[:6]
-    try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _iso_moment(value: Any) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _looks_like(text: str) -> str:
+def looks_like(text: str) -> str:
+    """Say what a document is that is no feed."""
     head = text[:2_000].lower()
-    return "an HTML page" if "<html" in head or "<!doctype html" in head else "neither RSS, Atom nor JSON Feed"
+    if "<html" in head or "<!doctype html" in head:
+        return "an HTML page"
+    return "a sitemap: its kind is `sitemap`" if SITEMAP.search(head) else "neither RSS, Atom nor JSON Feed"

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -11,18 +12,17 @@ from functools import partial
 from hashlib import sha256
 from uuid import UUID
 
-from workers.domain.outcomes import Deferred, FeedOutcome
-from workers.domain.ports import FetchFailed, Get, Response
-from workers.poll.cadence import Bounds, next_interval_s, next_poll_s
-from workers.poll.feed import ParsedFeed, parse_feed
-from workers.poll.urls import canonical_url
+from workers.domain.outcomes import Deferred, FeedOutcome, Hop, RetryReason
+from workers.domain.ports import FetchFailed, OpenSession, Response, Session, validator
+from workers.poll.cadence import Bounds, Seen, Wishes, asks_whole, from_json, is_parked, learn, next_wait_s, to_json
+from workers.poll.parsed import ParsedFeed
+from workers.poll.read import read_source
 from workers.store.outage import insist, is_away
-from workers.store.sources import PollResult, Recorded, SourceDue, SourceLedger
+from workers.store.sources import Pending, PollResult, Recorded, Schedule, SourceDue, SourceLedger
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 
-#: Characters; an ETag has some dozens.
-MAX_VALIDATOR = 1_000
+MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -34,22 +34,24 @@ class Polled:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """How one request for a feed ended."""
+    """How one request for a document of a source ended. `outcome` None: it was not made, its turn comes later."""
 
-    outcome: FeedOutcome
+    outcome: FeedOutcome | None
     detail: str = ""
     until: datetime | None = None
+    hops: tuple[Hop, ...] = ()  # redirects followed before it had to wait
     response: Response | None = None
     feed: ParsedFeed | None = None
+    conditional: bool = False  # validators were sent
 
 
 async def poll_sources(
     ids: Iterable[str],
     *,
     sources: SourceLedger,
-    get: Get,
+    open_session: OpenSession,
     bounds: Bounds,
     clock: Callable[[], datetime],
     hand_on: Callable[[list[UUID]], None] | None = None,
@@ -60,36 +62,53 @@ async def poll_sources(
     One that cannot be recorded does not keep its batch-mates; the first such error is raised when all were tried.
     """
     polled = Polled()
-    errors: list[Exception] = []
     claimed = sources.claim(ids)
-    asked = {asyncio.create_task(ask(due, get)): due for due in claimed}
+    if not claimed:
+        return polled
+    with sources.blameless(claimed):
+        async with open_session(due.next_url for due in claimed if not due.crashed) as session:
+            await _poll(claimed, polled, sources=sources, session=session, bounds=bounds, clock=clock, hand_on=hand_on)
+    return polled
+
+
+async def _poll(
+    claimed: Iterable[SourceDue],
+    polled: Polled,
+    *,
+    sources: SourceLedger,
+    session: Session,
+    bounds: Bounds,
+    clock: Callable[[], datetime],
+    hand_on: Callable[[list[UUID]], None] | None,
+) -> None:
+    errors: list[Exception] = []
+    asked = {asyncio.create_task(ask(due, session, now=clock())): due for due in claimed}
     try:
-        with sources.blameless(claimed):
-            while asked:
-                done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    due = asked.pop(task)
-                    try:
-                        outcome, recorded = await _record(sources, due, task.result(), bounds=bounds, now=clock())
-                        polled.new += recorded.new
-                        polled.ready += recorded.ready
-                        polled.counts[outcome] += 1
-                        if hand_on is not None and recorded.ready:
-                            await asyncio.to_thread(hand_on, list(recorded.ready))
-                    except Exception as error:  # noqa: BLE001  (raised below, when its batch-mates are recorded)
-                        errors.append(error)
-            if errors:
-                raise errors[0]
+        while asked:
+            done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            await session.release_idle()  # first: what was found is often fetched from the same host
+            for task in done:
+                due = asked.pop(task)
+                try:
+                    outcome, recorded = await _record(sources, due, task.result(), bounds=bounds, now=clock())
+                    polled.new += recorded.new
+                    polled.ready += recorded.ready
+                    polled.counts[outcome or "waiting"] += 1
+                    if hand_on is not None and recorded.ready:
+                        await asyncio.to_thread(hand_on, list(recorded.ready))
+                except Exception as error:  # noqa: BLE001  (raised below, when its batch-mates are recorded)
+                    errors.append(error)
+        if errors:
+            raise errors[0]
     finally:  # cancelled: nobody waits for the others any more
         for task in asked:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
-    return polled
 
 
 async def _record(
     sources: SourceLedger, due: SourceDue, answer: Answer, *, bounds: Bounds, now: datetime
-) -> tuple[FeedOutcome, Recorded]:
+) -> tuple[FeedOutcome | None, Recorded]:
     """Record an answer; where that fails in a way that nobody expected, record the bug instead.
 
     In a thread: while the store is waited for, the deadlines of the batch-mates run on.
@@ -104,72 +123,130 @@ async def _record(
     except Exception as error:
         if is_away(error):
             raise
-        bug = Answer(FeedOutcome.BUG, traceback.format_exc())
+        bug = Answer(outcome=FeedOutcome.BUG, detail=traceback.format_exc())
     return bug.outcome, await asyncio.to_thread(record, bug)
 
 
-async def ask(due: SourceDue, get: Get) -> Answer:
-    """Ask a source for its feed, if it changed. Every way it can end is a value.
+async def ask(due: SourceDue, session: Session, *, now: datetime) -> Answer:
+    """Ask a source for a document, if it changed. Every way it can end is a value.
 
     One whose last poll never came back is not asked now: that poll ends here, and the next is one without mates.
     """
     if due.crashed:
-        return Answer(FeedOutcome.CRASHED, "the process that polled it died, or was killed at its time limit")
-    headers = {"accept": ACCEPT}
-    if due.etag:
-        headers["if-none-match"] = due.etag
-    if due.last_modified:
-        headers["if-modified-since"] = due.last_modified
+        died = "the process that polled it died, or was killed at its time limit"
+        return Answer(outcome=FeedOutcome.CRASHED, detail=died)
+    validators = {} if due.pending.documents else validators_of(due, now)
+    headers = {"accept": ACCEPT} | validators
     try:
-        response = await get(due.source.url, headers=headers)
+        response = await session.get(
+            due.asked_at, headers=headers, hops=due.pending.hops, robots=due.source.obeys_robots
+        )
         if response.status == 304:
-            return Answer(FeedOutcome.NOT_MODIFIED)
-        if sha256(response.body).hexdigest() == due.body_sha:
-            return Answer(FeedOutcome.NOT_MODIFIED, "same body", response=response)
+            return Answer(outcome=FeedOutcome.NOT_MODIFIED, response=response, conditional=bool(validators))
+        if not due.pending.documents and sha256(response.body).hexdigest() == due.body_sha:
+            same = FeedOutcome.NOT_MODIFIED
+            return Answer(outcome=same, detail="same body", response=response, conditional=bool(validators))
         media = response.headers.get("content-type", "")
         # in a thread: a feed of 10 MB takes seconds, and the deadlines of its batch-mates run on
-        feed = await asyncio.to_thread(parse_feed, response.body, url=response.url, content_type=media)
+        feed = await asyncio.to_thread(
+            read_source, due.source, response.body, url=response.url, content_type=media, now=now
+        )
     except FetchFailed as failure:
         ending = failure.ending
         until = ending.until if isinstance(ending, Deferred) else None
-        return Answer(FeedOutcome(ending.reason.value), ending.detail, until)
+        if isinstance(ending, Deferred) and ending.reason is RetryReason.WAITING:
+            return Answer(outcome=None, detail=ending.detail, until=until, hops=ending.hops)
+        return Answer(outcome=FeedOutcome(ending.reason.value), detail=ending.detail, until=until)
     except Exception:  # noqa: BLE001  (one feed's surprise must not stop its batch-mates; it is kept on the source row)
-        return Answer(FeedOutcome.BUG, traceback.format_exc())
-    return Answer(feed.outcome, feed.detail, response=response, feed=feed)
+        return Answer(outcome=FeedOutcome.BUG, detail=traceback.format_exc())
+    return Answer(outcome=feed.outcome, detail=feed.detail, response=response, feed=feed, conditional=bool(validators))
+
+
+def validators_of(due: SourceDue, now: datetime) -> dict[str, str]:
+    """Return the headers that make a request conditional; none when it is time to look at the whole body."""
+    if asks_whole(from_json(due.habits), now):
+        return {}
+    sent = {"if-none-match": due.etag, "if-modified-since": due.last_modified}
+    return {name: value for name, value in sent.items() if value}
 
 
 def decide(due: SourceDue, answer: Answer, *, now: datetime, bounds: Bounds, jitter: float) -> PollResult:
     """Return what is to be written of an answer. Pure."""
+    pending, outcome = due.pending, answer.outcome
+    habits = from_json(due.habits)
     entries = answer.feed.entries if answer.feed else ()
-    failed = not answer.outcome.is_success and not entries
-    interval_s = due.interval_s
-    if not failed:
-        interval_s = next_interval_s(interval_s, changed=bool(entries), bounds=bounds)
-    wait_s = next_poll_s(
-        interval_s,
-        failures=due.failures + 1 if failed else 0,
-        until=answer.until,
-        now=now,
-        bounds=bounds,
-        jitter=jitter,
-    )
-    # Of a whole feed only: after one that was cut off or empty, a 304 would hide the entries still to come.
-    keep = answer.response if answer.outcome is FeedOutcome.OK else None
-    if answer.outcome is FeedOutcome.CRASHED and not due.alone:
-        wait_s = 0.0  # a batch-mate's fault perhaps, or a kill from outside: first it is tried alone
+    if outcome is None:
+        wait_s = (answer.until - now).total_seconds() if answer.until else bounds.least
+        later = Schedule(wait_s=max(wait_s, 0.0))
+        held = Pending(hops=answer.hops, documents=pending.documents, entries=pending.entries, new=pending.new)
+        return PollResult(outcome=None, schedule=lambda _new: later, detail=answer.detail, pending=held)
+    more = pending.documents[1:] if pending.documents else (answer.feed.more if answer.feed else ())
+    failed = not outcome.is_success and not entries
+    gone = outcome is FeedOutcome.GONE
+    failures = due.failures + 1 if failed else 0
+    read = pending.entries + len(entries)
+
+    def schedule(new: int) -> Schedule:
+        if more or (outcome is FeedOutcome.CRASHED and not due.alone):
+            return Schedule(wait_s=0.0)  # crashed: a batch-mate's fault perhaps, so first it is tried alone
+        known = habits if failed else learn(habits, _seen(due, answer, now, entries=read, new=pending.new + new))
+        wait_s = next_wait_s(
+            known, failures=failures, gone=gone, until=answer.until, now=now, bounds=bounds, jitter=jitter
+        )
+        return Schedule(wait_s=wait_s, habits=to_json(known))
+
+    # Of a whole document only: after one that was cut off or empty, or whose children are still to come, a 304 would
+    # hide entries.
+    keep = answer.response if outcome is FeedOutcome.OK and not more else None
+    kept = keep.headers if keep else {}
     return PollResult(
-        outcome=answer.outcome,
+        outcome=outcome,
         detail=answer.detail,
-        interval_s=interval_s,
-        next_poll_s=wait_s,
-        entries=tuple((canonical_url(one.url), one) for one in entries),
-        etag=_validator(keep, "etag"),
-        last_modified=_validator(keep, "last-modified"),
+        schedule=schedule,
+        entries=entries,
+        cut=answer.feed.cut if answer.feed else 0,
+        pending=Pending(documents=more, entries=read, new=pending.new) if more else Pending(),
+        was_read=answer.feed is not None and outcome in {FeedOutcome.OK, FeedOutcome.EMPTY, FeedOutcome.CUT_OFF},
+        etag=validator(kept, "etag"),
+        last_modified=validator(kept, "last-modified"),
         body_sha=sha256(keep.body).hexdigest() if keep else None,
+        moving_to=permanent_target(answer.response.hops) if answer.response else None,
+        parked=is_parked(failures, gone=gone),
     )
 
 
-def _validator(response: Response | None, name: str) -> str | None:
-    """Return a header that can be sent back as it came: ASCII, and not a novel."""
-    value = response.headers.get(name) if response else None
-    return value if value and value.isascii() and value.isprintable() and len(value) <= MAX_VALIDATOR else None
+def _seen(due: SourceDue, answer: Answer, now: datetime, *, entries: int, new: int) -> Seen:
+    headers = answer.response.headers if answer.response else {}
+    etag, modified = validator(headers, "etag"), validator(headers, "last-modified")
+    return Seen(
+        at=now,
+        entries=entries if answer.feed or due.pending.documents else None,
+        new=new,
+        conditional=answer.conditional,
+        not_modified=answer.response is not None and answer.response.status == 304,
+        same_validators=bool(etag or modified) and (etag, modified) == (due.etag, due.last_modified),
+        wishes=_wishes(answer),
+    )
+
+
+def _wishes(answer: Answer) -> Wishes:
+    headers = answer.response.headers if answer.response else {}
+    max_age, age = MAX_AGE.search(headers.get("cache-control", "")), headers.get("age", "").strip()
+    old_s = int(age[:9]) if age.isascii() and age.isdigit() else 0
+    feed = answer.feed
+    return Wishes(
+        ttl_s=float(feed.ttl_s or 0) if feed else 0.0,
+        max_age_s=float(max(int(max_age[1]) - old_s, 0)) if max_age else 0.0,
+        skip_hours=feed.skip_hours if feed else frozenset(),
+        skip_days=feed.skip_days if feed else frozenset(),
+    )
+
+
+def permanent_target(hops: Iterable[Hop]) -> str | None:
+    """Return the URL to which permanent redirects lead, those before the first that is not."""
+    target = None
+    for one in hops:
+        if not one.is_permanent:
+            break
+        target = one.url
+    return target

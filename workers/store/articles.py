@@ -7,14 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from workers.domain.outcomes import Dropped
+from workers.domain.sites import accepted_canonical
 from workers.domain.values import Article, Classification, Entry, Evidence, Flag
+from workers.store.identity import take_identities
 from workers.store.ledger import Claim
-from workers.store.schema import article, change, flag, story
-
-FIRST_VERSION = 1
+from workers.store.schema import article, change, entry, flag, story
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +27,54 @@ class Classified:
     classification: Classification
 
 
-def write_articles(connection: Connection, made: Sequence[tuple[Entry, Article]]) -> None:
-    """Store the clean text of entries that were extracted. Nobody downstream sees it before it is classified."""
+def write_articles(connection: Connection, made: Sequence[tuple[Entry, Article]]) -> dict[UUID, Dropped]:
+    """Store the clean text of entries that were extracted. Nobody downstream sees it before it is classified.
+
+    Returns the entries whose page names the URL of another entry as its canonical one: they end here.
+    """
+    claims = [
+        (one.id, one.url, canonical)
+        for one, value in made
+        if not one.version and (canonical := accepted_canonical(value.url, value.canonical_url or "")) is not None
+    ]
+    same = take_identities(connection, claims, via="canonical")
     rows = [
-        {"entry_id": one.id, "version": FIRST_VERSION}
+        {"entry_id": one.id, "version": one.version + 1}
         | {name: getattr(value, name) for name in Article.__dataclass_fields__}
         | {"authors": list(value.authors)}
         for one, value in made
+        if one.id not in same
     ]
-    new = insert(article)
-    again = new.on_conflict_do_update(
-        index_elements=["entry_id", "version"],
-        set_={name: new.excluded[name] for name in rows[0] if name not in {"entry_id", "version"}}
-        | {"extracted_at": func.now()},
-    )
-    connection.execute(again, rows)
+    if rows:
+        new = insert(article)
+        again = new.on_conflict_do_update(
+            index_elements=["entry_id", "version"],
+            set_={name: new.excluded[name] for name in rows[0] if name not in {"entry_id", "version"}}
+            | {"extracted_at": func.now()},
+        )
+        connection.execute(again, rows)
+    return same
 
 
 def articles_of(engine: Engine, claim: Claim) -> list[tuple[Entry, Article]]:
-    """Return each claimed entry with its clean text."""
+    """Return each claimed entry with the clean text that is to be classified."""
+    return _articles(engine, claim, entry.c.version + 1)
+
+
+def published_of(engine: Engine, claim: Claim) -> dict[UUID, Article]:
+    """Return the article that readers have of each claimed entry, where there is one."""
+    if not any(one.version for one in claim.entries):
+        return {}
+    return {one.id: value for one, value in _articles(engine, claim, entry.c.version + 0)}
+
+
+def _articles(engine: Engine, claim: Claim, version: ColumnElement[int]) -> list[tuple[Entry, Article]]:
     entries = {one.id: one for one in claim.entries}
-    query = select(article).where(article.c.entry_id.in_(list(entries)), article.c.version == FIRST_VERSION)
+    query = (
+        select(article)
+        .join(entry, and_(entry.c.id == article.c.entry_id, article.c.version == version))
+        .where(entry.c.id.in_(list(entries)))
+    )
     with engine.connect() as connection:
         return [(entries[row["entry_id"]], _article(row)) for row in connection.execute(query).mappings()]
 
@@ -56,13 +84,13 @@ def _article(row: Any) -> Article:
     return Article(**{name: row[name] for name in names} | {"authors": tuple(row["authors"])})
 
 
-def write_classified(connection: Connection, made: Sequence[tuple[Entry, Classified]]) -> None:
-    """Store flags, the link to an earlier twin, and exactly one `created` change an article."""
+def write_classified(connection: Connection, made: Sequence[tuple[Entry, Classified]]) -> dict[UUID, Dropped]:
+    """Publish: flags, the link to an earlier twin, and exactly one change for each version of an article."""
     firsts = _first_of_each_story(connection, made)
     flags = [
         {
             "entry_id": one.id,
-            "version": FIRST_VERSION,
+            "version": one.version + 1,
             "topic": mark.topic,
             "probability": mark.probability,
             "flagged": mark.flagged,
@@ -81,13 +109,16 @@ def write_classified(connection: Connection, made: Sequence[tuple[Entry, Classif
             {
                 "event_id": uuid_utils.compat.uuid7(),
                 "entry_id": one.id,
-                "version": FIRST_VERSION,
-                "type": "created",
+                "version": one.version + 1,
+                "type": "updated" if one.version else "created",
                 "payload": snapshot(one, value, firsts[value.fingerprint]),
             }
             for one, value in made
         ],
     )
+    ids = [one.id for one, _ in made]
+    connection.execute(update(entry).where(entry.c.id.in_(ids)).values(version=entry.c.version + 1))
+    return {}
 
 
 def _first_of_each_story(connection: Connection, made: Sequence[tuple[Entry, Classified]]) -> dict[str, UUID]:
@@ -108,7 +139,7 @@ def snapshot(one: Entry, value: Classified, first: UUID) -> dict[str, Any]:
     facts = value.article
     return {
         "id": str(one.id),
-        "version": FIRST_VERSION,
+        "version": one.version + 1,
         "url": facts.url,
         "canonical_url": facts.canonical_url,
         "title": facts.title,

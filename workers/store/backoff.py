@@ -8,7 +8,7 @@ MAX_CRASHES = 3
 #: Tries before an entry is set aside (RELIABILITY.md section 3.3): about three days of an outlet being away; an error
 #: that nobody expected is not worth more than three.
 MAX_TRIES: dict[RetryReason | QuarantineReason, int] = {
-    **dict.fromkeys(RetryReason, 10),
+    **dict.fromkeys(RetryReason, 10),  # of 404 see below; WAITING is not a try
     QuarantineReason.CRASHED: 1,
     QuarantineReason.BUG: 3,
     QuarantineReason.UNREACHABLE: 1,
@@ -16,6 +16,10 @@ MAX_TRIES: dict[RetryReason | QuarantineReason, int] = {
 }
 
 DAY_S = 86_400.0
+
+#: Waits after the first and the second 404, in seconds: the third ends the entry, a day and an hour after the first.
+#: (A link is often in the feed before its page is on every server.)
+NOT_FOUND_AGAIN_S = (3_600.0, DAY_S)
 
 
 def delay_s(attempt: int, jitter: float) -> float:

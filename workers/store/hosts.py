@@ -1,65 +1,106 @@
-"""One host, one page at a time: moments are planned when links are found, and held when they are claimed.
+"""Hosts in hand: whoever holds a host's row may ask it, one request at a time; nobody else until it is given back.
 
-`planned_until` spreads the moments of many links; it is a plan only, for a pause makes all of them come due at once.
-`next_allowed_at` is the promise: an entry is given out only by whoever moves it on, in the same transaction, so that
-two page fetches of one host never begin within the delay, whatever the number of workers.
+A session reserves the hosts of its batch in one statement, asks each host's URLs one after another with the host's
+spacing between them, and gives the hosts back with the moment at which the next request may begin. A process that dies
+gives nothing back: its hold ends with the lease. All times are the database's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, column, func, update, values
+from sqlalchemy import Boolean, ColumnElement, Engine, Float, Text, case, column, func, or_, select, update, values
 from sqlalchemy.dialects.postgresql import insert
 
-from workers.store.schema import Time, entry, host
+from workers.store.schema import host
 
 
-def admit(connection: Connection, names: Iterable[str], delay: timedelta) -> set[str]:
-    """Return those hosts of which a page may be asked for now, and close them for `delay`.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a session was told of a host. `wait_s`: until its next request may begin, or until it is worth asking."""
 
-    The rows are locked in the order of their names. Goes by the clock at the time of the lock, not of the transaction.
-    """
-    now = func.clock_timestamp()
-    new = insert(host).values(
-        [{"name": name, "next_allowed_at": now + delay, "planned_until": now} for name in sorted(set(names))]
-    )
-    admitted = new.on_conflict_do_update(
-        index_elements=["name"], set_={"next_allowed_at": now + delay}, where=host.c.next_allowed_at <= now
-    )
-    return set(connection.execute(admitted.returning(host.c.name)).scalars())
+    granted: bool
+    wait_s: float
+    penalties: int = 0  # how often in a row it has said stop
 
 
-def plan(
-    connection: Connection, waiting: Mapping[str, Sequence[UUID]], *, delay: timedelta, hint_lag: timedelta
-) -> list[UUID]:
-    """Give each host's entries moments of their own, `delay` apart, in their order; return those whose moment is now.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """How a session leaves a host. Times in seconds."""
 
-    The sweeper hints at an entry when its moment has come; at one whose moment is now after the lag (it is handed on).
-    """
-    spans = {name: delay * len(ids) for name, ids in sorted(waiting.items())}
-    new = insert(host).values(
-        [
-            {"name": name, "next_allowed_at": func.now(), "planned_until": func.now() + span}
-            for name, span in spans.items()
-        ]
-    )
-    later = func.greatest(host.c.planned_until, host.c.next_allowed_at, func.now())
-    planned = new.on_conflict_do_update(
-        index_elements=["name"],
-        set_={"planned_until": later + (new.excluded.planned_until - func.now())},
-    ).returning(host.c.name, host.c.planned_until, func.now().label("now"))
-    moments = []
-    ready = []
-    for row in connection.execute(planned).all():
-        first = row.planned_until - spans[row.name]
-        for place, one_id in enumerate(waiting[row.name]):
-            moment = first + delay * place
-            moments.append((one_id, moment, moment if moment > row.now else row.now + hint_lag))
-            if moment <= row.now:
-                ready.append(one_id)
-    given = values(column("id", Uuid), column("moment", Time), column("due", Time), name="given").data(moments)
-    connection.execute(
-        update(entry).where(entry.c.id == given.c.id).values(not_before=given.c.moment, due_at=given.c.due)
-    )
-    return ready
+    rest_s: float = 0.0  # from now until the next request may begin
+    penalised: bool | None = None  # true: it said stop; false: it answered; none: it was not asked
+
+
+class HostBook:
+    """Reserves hosts and gives them back. Any number of processes may do so at the same time."""
+
+    def __init__(self, engine: Engine, *, lease_s: float, ahead_s: float) -> None:
+        """`ahead_s`: a host is handed out this long before it may be asked; its holder waits."""
+        self.engine = engine
+        self.lease = timedelta(seconds=lease_s)
+        self.ahead = timedelta(seconds=ahead_s)
+
+    def reserve(self, names: Iterable[str], token: UUID) -> dict[str, Turn]:
+        """Take hold of those of `names` that nobody holds and that may be asked soon; say of the others when to try."""
+        wanted = sorted(set(names))  # rows are locked in the order of their names
+        if not wanted:
+            return {}
+        now = func.clock_timestamp()  # of the lock, not of the transaction's beginning
+        new = insert(host).values(
+            [{"name": name, "in_flight_token": token, "in_flight_until": now + self.lease} for name in wanted]
+        )
+        take = new.on_conflict_do_update(
+            index_elements=["name"],
+            set_={"in_flight_token": token, "in_flight_until": now + self.lease},
+            where=is_open(self.ahead, now) & is_free(now),
+        )
+        wait = func.greatest(func.extract("epoch", host.c.next_allowed_at - now), 0).label("wait")
+        with self.engine.begin() as connection:
+            turns = {
+                row.name: Turn(True, float(row.wait), row.penalties)
+                for row in connection.execute(take.returning(host.c.name, wait, host.c.penalties))
+            }
+            refused = [name for name in wanted if name not in turns]
+            if refused:
+                others = select(host.c.name, wait, is_free(now).label("free")).where(host.c.name.in_(refused))
+                for row in connection.execute(others):
+                    turns[row.name] = Turn(False, max(float(row.wait), 0 if row.free else self.ahead.total_seconds()))
+        return turns
+
+    def release(self, token: UUID, ended: Mapping[str, Ended]) -> None:
+        """Give hosts back. What this session does not hold any more is left alone."""
+        if not ended:
+            return
+        now = func.clock_timestamp()
+        rows = values(column("name", Text), column("rest_s", Float), column("penalised", Boolean), name="ended").data(
+            [(name, one.rest_s, one.penalised) for name, one in sorted(ended.items())]
+        )
+        rest = func.make_interval(0, 0, 0, 0, 0, 0, rows.c.rest_s)
+        penalties = case(
+            (rows.c.penalised.is_(None), host.c.penalties), (rows.c.penalised, host.c.penalties + 1), else_=0
+        )
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(host)
+                .where(host.c.name == rows.c.name, host.c.in_flight_token == token)
+                .values(
+                    next_allowed_at=func.greatest(host.c.next_allowed_at, now + rest),
+                    penalties=penalties,
+                    in_flight_token=None,
+                    in_flight_until=None,
+                    hinted_until=None,
+                )
+            )
+
+
+def is_open(ahead: timedelta, now: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a host may be asked within `ahead`."""
+    return host.c.next_allowed_at <= now + ahead
+
+
+def is_free(now: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that no session holds a host."""
+    return or_(host.c.in_flight_until.is_(None), host.c.in_flight_until < now)

@@ -12,9 +12,9 @@ So a holder that is alive never leaves one: when the store goes away it gives it
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, assert_never
 from uuid import UUID, uuid4
@@ -23,34 +23,41 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Row,
     Select,
     Update,
     and_,
     bindparam,
+    case,
+    exists,
     func,
+    literal,
+    null,
     or_,
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, DBAPIError
 
 from workers.domain.outcomes import (
     Advanced,
     Deferred,
     Dropped,
+    DropReason,
     Failed,
     Outcome,
     QuarantineReason,
     RetryReason,
     State,
+    Unchanged,
 )
-from workers.domain.values import Entry, FeedEntry, Source
-from workers.store.backoff import DAY_S, MAX_CRASHES, MAX_TRIES, delay_s
-from workers.store.hosts import admit, plan
+from workers.domain.values import Entry
+from workers.store.backoff import DAY_S, MAX_CRASHES, MAX_TRIES, NOT_FOUND_AGAIN_S, delay_s
+from workers.store.hosts import is_free, is_open
 from workers.store.outage import PATIENCE, Debts, is_away
-from workers.store.schema import IN_FLIGHT, entry, source
-from workers.store.text import detail_text, storable
+from workers.store.rows import entry_of, hops_to_json, host_of, source_columns
+from workers.store.schema import IN_FLIGHT, entry, host, sighting, source
+from workers.store.text import detail_text
 from workers.telemetry import event
 
 T = TypeVar("T")
@@ -90,18 +97,34 @@ class Settled(Generic[T]):
         self.counts += other.counts
 
 
-#: Writes what a step made, in the settling transaction.
-Writer = Callable[[Connection, Sequence[tuple[Entry, T]]], None]
+#: Writes what a step made, in the settling transaction; returns those entries that end here all the same, and why.
+Writer = Callable[[Connection, Sequence[tuple[Entry, T]]], Mapping[UUID, Dropped]]
 
 
 class Ledger:
     """Claims and settles entries. Cheap to make; holds nothing but what it owes to a store that was away."""
 
-    def __init__(self, engine: Engine, *, lease_s: float, hint_lag_s: float, host_delay_s: float = 0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        lease_s: float,
+        hint_lag_s: float,
+        revisit_after: Iterable[float] = (),
+        per_host: int | None = None,
+        ahead_s: float = 0,
+    ) -> None:
+        """`revisit_after`: seconds from first sight to each further look at a page.
+
+        `per_host`: entries of one host that are handed out at a time, and only while nobody holds it and it may be
+        asked within `ahead_s`; None: hosts do not matter.
+        """
         self.engine = engine
         self.lease = timedelta(seconds=lease_s)
         self.hint_lag = timedelta(seconds=hint_lag_s)
-        self.host_delay = timedelta(seconds=host_delay_s)
+        self.revisit_after = sorted(timedelta(seconds=one) for one in revisit_after)
+        self.per_host = per_host
+        self.ahead = timedelta(seconds=ahead_s)
         self.patience_s = PATIENCE * lease_s
         self._debts = Debts()
 
@@ -111,20 +134,19 @@ class Ledger:
         """Take a lease on those of `ids` that stand in `state`, are due and nobody holds; count the attempt.
 
         An entry that a dead process left behind is only given out alone, so that a page that kills its process
-        cannot take batch-mates with it; after three such deaths it is quarantined with its page. Of the entries that
-        are to be fetched at most one a host is given, and none within the host's delay; the others get a new moment.
+        cannot take batch-mates with it; after three such deaths it is quarantined with its page.
         """
         wanted = list(dict.fromkeys(ids))
         token, until = uuid4(), time.monotonic() + self.patience_s
         self._debts.pay(self.engine)
         try:
             with self.engine.begin() as connection:
-                rows = connection.execute(self._take(self._ours(connection, wanted, state), token)).all()
+                rows = connection.execute(self._take(self._free(wanted, state), token)).all()
         except Exception as error:
             if is_away(error):  # the claim may be written all the same: nobody heard the answer
                 self._debts.owe(self._give_back(token, wanted))
             raise
-        entries = tuple(_entry(row) for row in rows)
+        entries = tuple(entry_of(row) for row in rows)
         killers = {row.id for row in rows if row.crashes >= MAX_CRASHES}
         claim = Claim(token, state, tuple(one for one in entries if one.id not in killers), until)
         if killers:
@@ -133,37 +155,22 @@ class Ledger:
             self.settle(condemned, [(one, dead) for one in condemned.entries], to=state, write=_write_nothing)
         return claim
 
-    def _ours(self, connection: Connection, wanted: list[UUID], state: State) -> ColumnElement[bool]:
-        """Return which rows may be taken, locked or to be locked by the statement that takes them."""
-        free = self._free(wanted, state)
-        if state is not State.DISCOVERED or not self.host_delay:
-            mine = free.cte("mine")  # looked up once; a subquery may be run again for each row, and see its own locks
-            return entry.c.id == mine.c.id
-        by_host: dict[str, list[UUID]] = {}
-        for row in sorted(connection.execute(free).all(), key=lambda row: (row.not_before, row.id)):
-            by_host.setdefault(row.host, []).append(row.id)
-        admitted = admit(connection, by_host, self.host_delay) if by_host else set()
-        later = {name: found[name in admitted :] for name, found in by_host.items()}
-        if any(later.values()):
-            waiting = {name: found for name, found in later.items() if found}
-            plan(connection, waiting, delay=self.host_delay, hint_lag=self.hint_lag)
-        return entry.c.id.in_([by_host[name][0] for name in admitted])
-
-    def _free(self, wanted: list[UUID], state: State) -> Select[tuple[UUID, str, datetime]]:
+    def _free(self, wanted: list[UUID], state: State) -> Select[tuple[UUID]]:
         free = or_(entry.c.lease_until.is_(None), entry.c.lease_until < func.now())
         if len(wanted) > 1:
             free = and_(free, entry.c.lease_token.is_(None), entry.c.crashes == 0)
         return (
-            select(entry.c.id, entry.c.host, entry.c.not_before)
+            select(entry.c.id)
             .where(entry.c.id.in_(wanted), entry.c.state == state, entry.c.not_before <= func.now(), free)
             .order_by(entry.c.id)
             .with_for_update(skip_locked=True)
         )
 
-    def _take(self, ours: ColumnElement[bool], token: UUID) -> Any:
+    def _take(self, free: Select[tuple[UUID]], token: UUID) -> Any:
+        mine = free.cte("mine")  # looked up once; a subquery may be run again for each row, and see its own locks
         return (
             update(entry)
-            .where(ours, entry.c.source_id == source.c.id)
+            .where(entry.c.id == mine.c.id, entry.c.source_id == source.c.id)
             .values(
                 attempt=entry.c.attempt + 1,
                 crashes=entry.c.crashes + func.num_nonnulls(entry.c.lease_token),
@@ -171,7 +178,7 @@ class Ledger:
                 lease_until=func.now() + self.lease,
                 due_at=func.now() + self.lease,
             )
-            .returning(*entry.c, *_source_columns())
+            .returning(*entry.c, *source_columns())
         )
 
     def release(self, claim: Claim, ids: Iterable[UUID]) -> None:
@@ -240,9 +247,13 @@ class Ledger:
             won = set(connection.execute(self._advance(claim, to), {"ids": [one.id for one, _ in moved]}).scalars())
             moved = [(one, value) for one, value in moved if one.id in won]
             if moved:
-                write(connection, moved)
-                settled.advanced = [one.id for one, _ in moved]
-                settled.counts[to.value] = len(moved)
+                ended = write(connection, moved)
+                settled.advanced = [one.id for one, _ in moved if one.id not in ended]
+                settled.counts[to.value] = len(settled.advanced)
+                for one, _ in moved:
+                    if one.id in ended:
+                        self._end(connection, one, ended[one.id])
+                        settled.counts[f"{State.DROPPED}:{ended[one.id].reason}"] += 1
         for one, ending in endings:
             if isinstance(ending, Advanced):
                 continue
@@ -252,7 +263,9 @@ class Ledger:
             )
             if not done.rowcount:
                 continue
-            settled.counts[f"{values.get('state', 'deferred')}:{values['reason']}"] += 1
+            if isinstance(ending, Dropped) and ending.same_as is not None:
+                _share_sightings(connection, one.id, ending.same_as)
+            settled.counts[_counted(one, ending, values)] += 1
             if isinstance(ending, Failed):
                 event(
                     "entry_failed",
@@ -264,6 +277,13 @@ class Ledger:
                 )
         return settled
 
+    def _end(self, connection: Connection, one: Entry, ending: Dropped) -> None:
+        """Drop an entry that this transaction has just advanced."""
+        ended = {"state": State.DROPPED, "reason": str(ending.reason), "detail": detail_text(ending.detail)}
+        connection.execute(update(entry).where(entry.c.id == one.id).values(**ended, state_at=func.now()))
+        if ending.same_as is not None:
+            _share_sightings(connection, one.id, ending.same_as)
+
     def _advance(self, claim: Claim, to: State) -> Any:
         return (
             update(entry)
@@ -272,30 +292,64 @@ class Ledger:
                 entry.c.lease_token == claim.token,
                 entry.c.state == claim.state,
             )
-            .values(
-                state=to,
-                reason=None,
-                detail=None,
-                state_at=func.now(),
-                attempt=0,
-                failures=0,
-                crashes=0,
-                lease_token=None,
-                lease_until=None,
-                not_before=func.now(),
-                due_at=func.now() + self.hint_lag,
-            )
+            .values(self._fresh(to))
             .returning(entry.c.id)
         )
 
-    def _values(self, one: Entry, ending: Dropped | Deferred | Failed) -> dict[str, Any]:
-        free: dict[str, Any] = {"lease_token": None, "lease_until": None, "reason": str(ending.reason)}
-        free["detail"] = detail_text(ending.detail)
+    def _fresh(self, to: State) -> dict[str, Any]:
+        """Return the columns of an entry that stands in a state anew, with nothing held against it."""
+        return {
+            "state": to,
+            "reason": None,
+            "detail": None,
+            "state_at": func.now(),
+            "attempt": 0,
+            "failures": 0,
+            "crashes": 0,
+            "not_found": 0,
+            "lease_token": None,
+            "lease_until": None,
+            "not_before": func.now(),
+            "due_at": func.now() + self.hint_lag,
+            "revisit_at": self._next_look() if to is State.CLASSIFIED else None,
+        }
+
+    def _next_look(self) -> Any:
+        """Return when a classified entry's page is looked at again: the next of the moments after its first sight."""
+        if not self.revisit_after:
+            return null()
+        allowed = exists().where(source.c.id == entry.c.source_id, source.c.revisited).correlate(entry)
+        moments = [entry.c.discovered_at + after for after in self.revisit_after]
+        return case(*[(and_(allowed, moment > func.now()), moment) for moment in moments], else_=null())
+
+    def _values(self, one: Entry, ending: Unchanged | Dropped | Deferred | Failed) -> dict[str, Any]:
+        free: dict[str, Any] = {"lease_token": None, "lease_until": None}
+        if not isinstance(ending, Unchanged):
+            free |= {"reason": str(ending.reason), "detail": detail_text(ending.detail)}
         match ending:
+            case Deferred(reason=RetryReason.WAITING):
+                again: Any = func.least(
+                    func.coalesce(literal(ending.until), func.now()), func.now() + timedelta(days=1)
+                )
+                waiting = free | {"attempt": entry.c.attempt - 1, "not_before": again, "due_at": again}
+                if ending.hops:
+                    waiting |= {"hops": hops_to_json(ending.hops), "host": host_of(ending.hops[-1].url)}
+                return waiting
+            case Unchanged():
+                return self._back(None, "")
+            case _ if one.version:  # readers have the article: a later look that fails takes nothing away
+                return self._back(str(ending.reason), ending.detail)
             case Dropped():
                 return free | {"state": State.DROPPED, "state_at": func.now()}
+            case Deferred(reason=RetryReason.NOT_FOUND):
+                tries = one.not_found + 1
+                if tries >= len(NOT_FOUND_AGAIN_S) + 1:
+                    gone = f"{ending.detail}, {tries} times over a day"
+                    return self._values(one, Dropped(DropReason.GONE, gone))
+                again = func.now() + timedelta(seconds=NOT_FOUND_AGAIN_S[tries - 1])
+                return free | {"not_found": tries, "not_before": again, "due_at": again, "crashes": 0}
             case Deferred():
-                again = self._again(tries := one.attempt - one.failures, ending.until)
+                again = self._again(tries := one.attempt - one.failures - one.not_found, ending.until)
             case Failed():
                 again = self._again(tries := one.failures + 1, None)
                 free["failures"] = tries
@@ -307,6 +361,10 @@ class Ledger:
         detail = f"{ending.reason}: {free['detail']}" if reason != ending.reason else free["detail"]
         return free | {"state": State.QUARANTINED, "state_at": func.now(), "reason": str(reason), "detail": detail}
 
+    def _back(self, reason: str | None, detail: str) -> dict[str, Any]:
+        """Return the columns of a published entry after a look that brought nothing new; why, if it failed."""
+        return self._fresh(State.CLASSIFIED) | {"reason": reason, "detail": detail_text(detail) or None}
+
     def _again(self, tries: int, until: datetime | None) -> Any:
         backoff = func.now() + timedelta(seconds=delay_s(tries, random.random()))  # noqa: S311  (jitter)
         if until is None:
@@ -315,29 +373,100 @@ class Ledger:
 
     # --- sweep ---------------------------------------------------------------------------------
 
-    def due(self, state: State, limit: int) -> list[Due]:
-        """Return entries in `state` whose due time has passed, oldest first, and put their next hint off by the lag."""
-        waiting = (
-            select(entry.c.id, entry.c.due_at)
-            .where(entry.c.state == state, entry.c.state.in_(IN_FLIGHT), entry.c.due_at <= func.now())
-            .order_by(entry.c.due_at)
+    def begin_revisits(self, limit: int) -> int:
+        """Send classified entries whose next look is due down the path again; return how many."""
+        due = (
+            select(entry.c.id)
+            .where(entry.c.revisit_at <= func.now(), entry.c.state == State.CLASSIFIED)
+            .order_by(entry.c.revisit_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
-            .cte("waiting")
+            .cte("due")
         )
+        again = self._fresh(State.DISCOVERED) | {"due_at": func.now()}
+        with self.engine.begin() as connection:
+            return connection.execute(update(entry).where(entry.c.id == due.c.id).values(again)).rowcount
+
+    def due(self, state: State, limit: int) -> list[Due]:
+        """Return entries in `state` whose due time has passed, oldest first, and put their next hint off by the lag.
+
+        Of those that are to be fetched a few for each host that may be asked soon; the hosts count as hinted at.
+        """
+        by_host = state is State.DISCOVERED and self.per_host is not None
+        waiting = (self._waiting_by_host(limit) if by_host else self._waiting(state, limit)).cte("waiting")
         put_off = (
             update(entry)
-            .where(entry.c.id == waiting.c.id)
+            .where(entry.c.id == waiting.c.id, entry.c.due_at <= func.now())
             .values(due_at=func.now() + self.hint_lag)
             .returning(
                 entry.c.id,
+                entry.c.host,
                 waiting.c.due_at,
                 or_(entry.c.lease_token.is_not(None), entry.c.crashes > 0).label("alone"),
             )
         )
         with self.engine.begin() as connection:
             rows = connection.execute(put_off).all()
+            if by_host and rows:
+                mark_hinted(connection, {row.host for row in rows}, self.hint_lag)
         return [Due(row.id, row.alone) for row in sorted(rows, key=lambda row: row.due_at)]
+
+    def _waiting(self, state: State, limit: int) -> Select[tuple[UUID, datetime]]:
+        return (
+            select(entry.c.id, entry.c.due_at)
+            .where(entry.c.state == state, entry.c.state.in_(IN_FLIGHT), entry.c.due_at <= func.now())
+            .order_by(entry.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+
+    def _waiting_by_host(self, limit: int) -> Select[tuple[UUID, datetime]]:
+        place = func.row_number().over(partition_by=entry.c.host, order_by=(entry.c.due_at, entry.c.id))
+        ranked = (
+            select(entry.c.id, entry.c.due_at, place.label("place"))
+            .outerjoin(host, host.c.name == entry.c.host)
+            .where(
+                entry.c.state == State.DISCOVERED,
+                entry.c.due_at <= func.now(),
+                or_(host.c.name.is_(None), may_be_hinted(self.ahead)),
+            )
+            .subquery()
+        )
+        return (
+            select(ranked.c.id, ranked.c.due_at)
+            .where(ranked.c.place <= self.per_host)
+            .order_by(ranked.c.due_at)
+            .limit(limit)
+        )
+
+
+def may_be_hinted(ahead: timedelta) -> ColumnElement[bool]:
+    """Return the condition that a host's entries may be handed out: it is free, and nobody is on the way to it."""
+    hinted = and_(host.c.hinted_until.is_not(None), host.c.hinted_until >= func.now())
+    return and_(is_open(ahead, func.now()), is_free(func.now()), ~hinted)
+
+
+def mark_hinted(connection: Connection, names: Iterable[str], lag: timedelta) -> None:
+    """Note that entries of these hosts are on their way to a worker."""
+    until = func.now() + lag
+    new = insert(host).values([{"name": name, "hinted_until": until} for name in sorted(names)])
+    connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"hinted_until": until}))
+
+
+def _share_sightings(connection: Connection, ended: UUID, same_as: UUID) -> None:
+    """Let the sources that found one entry count for the other, which is the same article."""
+    seen = select(sighting.c.source_id, sighting.c.entry_key, literal(same_as), sighting.c.seen_at)
+    copied = insert(sighting).from_select(list(sighting.c), seen.where(sighting.c.entry_id == ended))
+    connection.execute(copied.on_conflict_do_nothing())
+
+
+def _counted(one: Entry, ending: Unchanged | Dropped | Deferred | Failed, values: Mapping[str, Any]) -> str:
+    """Return the word under which an ending is counted."""
+    if isinstance(ending, Unchanged):
+        return "unchanged"
+    if one.version and values.get("state") == State.CLASSIFIED:
+        return f"revisit:{ending.reason}"
+    return f"{values.get('state', 'deferred')}:{values['reason']}"
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -350,47 +479,6 @@ def _is_refusal(error: Exception) -> bool:
     return over_limit or isinstance(error, DataError | UnicodeEncodeError)
 
 
-def _write_nothing(_connection: Connection, _made: Sequence[tuple[Entry, Any]]) -> None:
+def _write_nothing(_connection: Connection, _made: Sequence[tuple[Entry, Any]]) -> Mapping[UUID, Dropped]:
     """Serve steps whose entries end here."""
-
-
-def _source_columns() -> list[Any]:
-    return [source.c[name].label(f"source_{name}") for name in SOURCE_FIELDS if name != "id"]
-
-
-SOURCE_FIELDS = ("id", "name", "url", "language", "country", "owner", "state_owned")
-
-
-def _entry(row: Row[Any]) -> Entry:
-    return Entry(
-        id=row.id,
-        source=Source(**{name: getattr(row, f"source_{name}") for name in SOURCE_FIELDS}),
-        url=row.url,
-        feed=feed_entry_from_json(row.feed),
-        discovered_at=row.discovered_at,
-        attempt=row.attempt,
-        failures=row.failures,
-    )
-
-
-def feed_entry_to_json(one: FeedEntry) -> dict[str, Any]:
-    """Return the JSON form of a feed entry, as the ledger keeps it: storable, whatever the feed held."""
-    return {
-        "key": storable(one.key),
-        "url": storable(one.url),
-        "title": storable(one.title),
-        "summary": storable(one.summary),
-        "published": one.published.isoformat() if one.published else None,
-        "updated": one.updated.isoformat() if one.updated else None,
-        "authors": [storable(name) for name in one.authors],
-    }
-
-
-def feed_entry_from_json(data: dict[str, Any]) -> FeedEntry:
-    """Return the feed entry that `feed_entry_to_json` wrote."""
-    return replace(
-        FeedEntry(key=data["key"], url=data["url"], title=data["title"], summary=data["summary"]),
-        published=datetime.fromisoformat(data["published"]) if data["published"] else None,
-        updated=datetime.fromisoformat(data["updated"]) if data["updated"] else None,
-        authors=tuple(data["authors"]),
-    )
+    return {}

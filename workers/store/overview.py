@@ -121,14 +121,18 @@ def overview(engine: Engine) -> Overview:
 INVARIANTS = {
     "every discovered link has a ledger row, and every row was seen in a feed": """
         SELECT id FROM entry WHERE NOT EXISTS (SELECT FROM sighting WHERE entry_id = entry.id) LIMIT 5""",
-    "every classified article has exactly one `created` change": """
+    "every published article has exactly one `created` change": """
         SELECT entry.id FROM entry LEFT JOIN change ON entry_id = entry.id AND type = 'created'
-         WHERE state = 'classified' GROUP BY entry.id HAVING count(change.id) <> 1 LIMIT 5""",
-    "every classified entry has its article": """
-        SELECT id FROM entry WHERE state = 'classified'
-           AND NOT EXISTS (SELECT FROM article WHERE entry_id = entry.id) LIMIT 5""",
-    "a change exists for classified entries only": """
-        SELECT entry.id FROM change JOIN entry ON entry_id = entry.id WHERE state <> 'classified' LIMIT 5""",
+         WHERE entry.version > 0 GROUP BY entry.id HAVING count(change.id) <> 1 LIMIT 5""",
+    "every version of an article has its change, and every change its version": """
+        SELECT entry.id FROM entry LEFT JOIN change ON entry_id = entry.id AND type IN ('created', 'updated')
+         GROUP BY entry.id HAVING count(change.id) <> entry.version LIMIT 5""",
+    "every published version has its text": """
+        SELECT id FROM entry WHERE version > 0
+           AND NOT EXISTS (SELECT FROM article WHERE entry_id = entry.id AND version = entry.version) LIMIT 5""",
+    "classified means published, and what ended otherwise was not": """
+        SELECT id FROM entry WHERE state = 'classified' AND version = 0
+            OR state IN ('dropped', 'quarantined') AND version > 0 LIMIT 5""",
     "the sequence has no gap": """
         SELECT max(seq) FROM change HAVING max(seq) <> count(seq)""",
     "every entry that ended without an article says why": """

@@ -4,25 +4,36 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import zstandard
 from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from workers.domain.outcomes import State
+from workers.domain.outcomes import Dropped, State
 from workers.domain.values import Entry, Page
+from workers.store.identity import take_identities
 from workers.store.ledger import Claim
+from workers.store.rows import hops_to_json, host_of
 from workers.store.schema import IN_FLIGHT, entry, page
 
 #: Level 3 is zstd's own default: news pages shrink about fivefold at several hundred MB/s.
 ZSTD_LEVEL = 3
 
 
-def write_pages(connection: Connection, made: Sequence[tuple[Entry, Page]]) -> None:
-    """Store the pages of entries that were fetched; the same body is stored once, and is as young as its last use."""
-    pack = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+def write_pages(connection: Connection, made: Sequence[tuple[Entry, Page]]) -> dict[UUID, Dropped]:
+    """Store the pages of entries that were fetched; the same body is stored once, and is as young as its last use.
+
+    Returns the entries whose redirect led to the URL of another entry: they end here.
+    """
+    claims = [(one.id, one.url, value.url) for one, value in made if value.hops and not one.version]
+    same = take_identities(connection, claims, via="redirect")
+    made = [(one, value) for one, value in made if one.id not in same]
+    if not made:
+        return same
     bodies = {sha256(value.body).hexdigest(): value.body for _, value in made}
     new = insert(page)
+    pack = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
     connection.execute(
         # an update, so that the row is locked: retention must not take away what this entry is about to point to
         new.on_conflict_do_update(index_elements=["sha"], set_={"stored_at": func.now()}),
@@ -35,17 +46,22 @@ def write_pages(connection: Connection, made: Sequence[tuple[Entry, Page]]) -> N
             {
                 "which": one.id,
                 "page_sha": sha256(value.body).hexdigest(),
+                "hops": hops_to_json(value.hops),
+                "host": host_of(value.url),  # a later look goes there at once
                 "fetched": {
                     "url": value.url,
                     "status": value.status,
                     "content_type": value.content_type,
                     "charset": value.charset,
                     "at": value.fetched_at.isoformat(),
+                    "etag": value.etag,
+                    "last_modified": value.last_modified,
                 },
             }
             for one, value in made
         ],
     )
+    return same
 
 
 def pages_of(engine: Engine, claim: Claim) -> list[tuple[Entry, Page | None]]:
@@ -71,6 +87,8 @@ def _page(fetched: dict[str, Any], body: bytes | None, size: int) -> Page | None
         charset=fetched["charset"],
         body=zstandard.ZstdDecompressor().decompress(body, max_output_size=size),
         fetched_at=datetime.fromisoformat(fetched["at"]),
+        etag=fetched.get("etag"),
+        last_modified=fetched.get("last_modified"),
     )
 
 

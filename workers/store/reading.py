@@ -1,4 +1,4 @@
-"""Queries for readers: classified articles only, nothing half done."""
+"""Queries for readers: what was published, in its last version; nothing half done."""
 
 from typing import Any
 from uuid import UUID
@@ -18,11 +18,11 @@ def list_articles(
     source: str | None = None,
     country: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the newest classified articles as their change tells them; ids are UUIDv7, so their order is time."""
+    """Return the newest articles, each as its last change tells it; ids are UUIDv7, so their order is time."""
     query = (
         select(change.c.payload)
         .join(entry, entry.c.id == change.c.entry_id)
-        .where(change.c.type == "created", entry.c.state == "classified")
+        .where(change.c.version == entry.c.version)
         .order_by(entry.c.id.desc())
         .limit(limit)
     )
@@ -33,7 +33,9 @@ def list_articles(
     if country is not None:
         query = query.where(change.c.payload["source"]["country"].as_string() == country)
     if language is not None:
-        spoken = and_(article.c.entry_id == entry.c.id, article.c.language == language)
+        spoken = and_(
+            article.c.entry_id == entry.c.id, article.c.version == entry.c.version, article.c.language == language
+        )
         query = query.where(exists().where(spoken))
     if topic is not None:
         # a join on the whole key of `flag`: an index gives the topic's entries newest first, and a page ends there
@@ -48,12 +50,12 @@ def was_flagged(connection: Connection, topic: str) -> bool:
 
 
 def article_by_id(connection: Connection, article_id: UUID) -> dict[str, Any] | None:
-    """Return one classified article with its text; None when there is none."""
+    """Return the last version of one article with its text; None when there is none."""
     query = (
         select(change.c.payload, article.c.text)
         .join(entry, entry.c.id == change.c.entry_id)
         .join(article, and_(article.c.entry_id == entry.c.id, article.c.version == change.c.version))
-        .where(change.c.type == "created", entry.c.state == "classified", entry.c.id == article_id)
+        .where(change.c.version == entry.c.version, entry.c.id == article_id)
     )
     row = connection.execute(query).first()
     return None if row is None else row.payload | {"text": row.text}

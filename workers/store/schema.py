@@ -55,13 +55,24 @@ source = Table(
     Column("country", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("state_owned", Boolean, nullable=False),
+    Column("kind", Text, nullable=False, server_default=text("'feed'"), comment="feed, sitemap or listing"),
+    Column("links", Text, nullable=False, server_default=text("''"), comment="of a listing: which links are articles"),
+    Column("obeys_robots", Boolean, nullable=False, server_default=text("true")),
+    Column("revisited", Boolean, nullable=False, server_default=text("true"), comment="articles are looked at again"),
     Column("watched", Boolean, nullable=False, server_default=text("true"), comment="false: no longer in sources.yaml"),
     # when: two clocks, as for an entry
     Column("not_before", Time, nullable=False, server_default=func.now(), comment="it is not asked again before"),
     Column("due_at", Time, nullable=False, server_default=func.now(), comment="when the sweeper hints at it"),
-    Column("interval_s", Integer, nullable=False),
+    Column("habits", JSONB, nullable=False, server_default=text("'{}'"), comment="what was learned of its rhythm"),
     Column("lease_token", Uuid),
     Column("lease_until", Time),
+    # a poll that is not at its end: redirects followed, documents of a sitemap index still to be read
+    Column("pending", JSONB, nullable=False, server_default=text("'{}'")),
+    # where it is asked
+    Column("address", Text, comment="where permanent redirects moved it to; null: at its url"),
+    Column("moving_to", Text, comment="where the last answer's permanent redirects led"),
+    Column("moving_seen", Integer, nullable=False, server_default=text("0"), comment="how often in a row"),
+    Column("moves", JSONB, nullable=False, server_default=text("'[]'"), comment="[{from, to, at}]"),
     # conditional requests
     Column("etag", Text),
     Column("last_modified", Text),
@@ -74,14 +85,30 @@ source = Table(
     Column("polled_at", Time),
     Column("succeeded_at", Time),
     Column("found_at", Time, comment="when a new entry was last seen"),
+    Column("cut", BigInteger, nullable=False, server_default=text("0"), comment="entries over the cap, not taken"),
 )
 
 host = Table(
     "host",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("next_allowed_at", Time, nullable=False, comment="no page of this host is asked for before"),
-    Column("planned_until", Time, nullable=False, comment="moments before this one are given to entries already"),
+    Column("next_allowed_at", Time, nullable=False, server_default=func.now(), comment="nothing is asked for before"),
+    Column("in_flight_token", Uuid, comment="the session that may ask; nobody else until it gives the host back"),
+    Column("in_flight_until", Time, comment="or died"),
+    Column("hinted_until", Time, comment="entries of this host are on their way to a worker"),
+    Column("penalties", Integer, nullable=False, server_default=text("0"), comment="rate limits in a row"),
+)
+
+robots = Table(
+    "robots",
+    metadata,
+    Column("origin", Text, primary_key=True, comment="scheme, host and port"),
+    Column("verdict", Text, nullable=False),
+    Column("body", LargeBinary, comment="the last one that was there; at most 500 KiB"),
+    Column("body_at", Time, comment="when it was there"),
+    Column("expires_at", Time, nullable=False),
+    Column("detail", Text, nullable=False, server_default=text("''")),
+    CheckConstraint(_one_of("verdict", ["allow", "parse", "unknown"]), "verdict"),
 )
 
 page = Table(
@@ -100,7 +127,8 @@ entry = Table(
     Column("source_id", Text, ForeignKey("source.id"), nullable=False),
     Column("url", Text, nullable=False, comment="as the feed gave it; this is what is fetched"),
     Column("url_key", Text, nullable=False, unique=True, comment="sha256 hex of the canonical URL: the identity"),
-    Column("host", Text, nullable=False, comment="of the canonical URL: whose pages must not be asked for at once"),
+    Column("canon_version", Integer, nullable=False, server_default=text("1"), comment="of the rule behind url_key"),
+    Column("host", Text, nullable=False, comment="of what is fetched next: its pages must not be asked for at once"),
     Column("feed", JSONB, nullable=False, comment="what the feed said of it"),
     Column("discovered_at", Time, nullable=False, server_default=func.now()),
     # where it stands
@@ -112,6 +140,8 @@ entry = Table(
     Column("attempt", Integer, nullable=False, server_default=text("0"), comment="tries of the step that comes next"),
     Column("failures", Integer, nullable=False, server_default=text("0"), comment="tries that nobody expected to fail"),
     Column("crashes", Integer, nullable=False, server_default=text("0"), comment="tries that never came back"),
+    Column("not_found", Integer, nullable=False, server_default=text("0"), comment="tries that ended with 404"),
+    Column("hops", JSONB, nullable=False, server_default=text("'[]'"), comment="redirects followed: [[status, url]]"),
     Column("lease_token", Uuid),
     Column("lease_until", Time),
     # two clocks: a stray duplicate message cannot jump the first; the sweeper goes by the second
@@ -119,15 +149,32 @@ entry = Table(
     Column("due_at", Time, nullable=False, server_default=func.now()),
     # the page
     Column("page_sha", Text, ForeignKey("page.sha", ondelete="SET NULL")),
-    Column("fetched", JSONB, comment="url, status, content_type, charset, at"),
+    Column("fetched", JSONB, comment="url, status, content_type, charset, at, etag, last_modified"),
+    # what readers have
+    Column("version", Integer, nullable=False, server_default=text("0"), comment="published last; 0: none yet"),
+    Column("revisit_at", Time, comment="when the page of a classified entry is looked at again"),
     CheckConstraint(_one_of("state", [*State]), "state"),
     CheckConstraint(f"state <> 'dropped' OR coalesce({_one_of('reason', [*DropReason])}, false)", "drop_reason"),
     CheckConstraint(
         f"state <> 'quarantined' OR coalesce({_one_of('reason', [*QuarantineReason])}, false)", "quarantine_reason"
     ),
     Index("ix_entry_due", "due_at", postgresql_where=text(_one_of("state", [*IN_FLIGHT]))),
+    Index("ix_entry_waiting", "host", "due_at", postgresql_where=text("state = 'discovered'")),
+    Index("ix_entry_revisit_at", "revisit_at", postgresql_where=text("revisit_at IS NOT NULL")),
     Index("ix_entry_source_id", "source_id"),
     Index("ix_entry_page_sha", "page_sha"),
+)
+
+alias = Table(
+    "alias",
+    metadata,
+    Column("url_key", Text, primary_key=True, comment="another identity of an entry"),
+    Column("entry_id", Uuid, ForeignKey("entry.id", ondelete="CASCADE"), nullable=False),
+    Column("canon_version", Integer, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("seen_at", Time, nullable=False, server_default=func.now()),
+    CheckConstraint(_one_of("via", ["redirect", "canonical"]), "via"),
+    Index("ix_alias_entry_id", "entry_id"),
 )
 
 sighting = Table(

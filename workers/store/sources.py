@@ -5,26 +5,54 @@ recorded as `crashed`, a failure like any other, and until a poll of it ends it 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import uuid_utils.compat
-from sqlalchemy import ColumnElement, Connection, Engine, Update, case, cast, func, literal, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Update,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from workers.domain.outcomes import FeedOutcome
+from workers.domain.outcomes import FeedOutcome, Hop
+from workers.domain.urls import CANON_VERSION
 from workers.domain.values import FeedEntry, Source
-from workers.store.hosts import plan
-from workers.store.ledger import SOURCE_FIELDS, Due, feed_entry_to_json
+from workers.store.identity import known_entries, url_key
+from workers.store.ledger import Due, mark_hinted, may_be_hinted
 from workers.store.outage import PATIENCE, Debts, is_away
-from workers.store.schema import entry, note, sighting, source
+from workers.store.rows import SOURCE_FIELDS, feed_entry_to_json, hops_from_json, hops_to_json, host_of
+from workers.store.schema import entry, host, note, sighting, source
 from workers.store.text import detail_text, index_key, storable
+
+#: A permanent redirect seen so often in a row moves the source (RELIABILITY.md S17).
+MOVES_AFTER = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pending:
+    """A poll that is not at its end: it waits for a host's turn, or a sitemap index named more documents."""
+
+    hops: tuple[Hop, ...] = ()  # redirects followed from the document that is asked for
+    documents: tuple[str, ...] = ()  # still to be read; none: the source's own address
+    entries: int = 0  # of this poll so far
+    new: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,33 +61,62 @@ class SourceDue:
 
     source: Source
     token: UUID
-    interval_s: int
     failures: int
-    etag: str | None
-    last_modified: str | None
-    body_sha: str | None
+    etag: str | None = None
+    last_modified: str | None = None
+    body_sha: str | None = None
+    address: str | None = None  # where permanent redirects moved it to
+    moving_to: str | None = None  # where they led at the last poll, if it has not moved yet
+    moving_seen: int = 0
+    habits: dict[str, Any] = field(default_factory=dict)
+    pending: Pending = Pending()
     crashed: bool = False  # the process that held it before died: not to be asked, only to be recorded
     alone: bool = False  # a process died over it before, so it came without mates
     until: float = 0.0  # of the monotonic clock: so long it is worth to insist on recording
 
+    @property
+    def asked_at(self) -> str:
+        """Return the URL of the document that is asked for, before redirects."""
+        return self.pending.documents[0] if self.pending.documents else self.address or self.source.url
+
+    @property
+    def next_url(self) -> str:
+        """Return the URL that is requested first."""
+        return self.pending.hops[-1].url if self.pending.hops else self.asked_at
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """When a source is asked again, and what was learned of it. `habits` None: nothing."""
+
+    wait_s: float
+    habits: dict[str, Any] | None = None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollResult:
-    """How one poll ended, and what is to be written of it."""
+    """How one poll ended, and what is to be written of it.
 
-    outcome: FeedOutcome
+    `outcome` None: it is not at its end. `schedule` is asked with the number of entries that are new to the source.
+    """
+
+    outcome: FeedOutcome | None
+    schedule: Callable[[int], Schedule]
     detail: str = ""
-    next_poll_s: float
-    interval_s: int
-    entries: tuple[tuple[str, FeedEntry], ...] = ()  # (canonical URL, entry)
+    entries: tuple[FeedEntry, ...] = ()
+    cut: int = 0  # entries over the cap
+    pending: Pending = Pending()
+    was_read: bool = False  # a body was: what follows takes the place of what was kept of the one before
     etag: str | None = None
     last_modified: str | None = None
     body_sha: str | None = None
+    moving_to: str | None = None  # where permanent redirects led
+    parked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a poll added: entries that are new, and of them those that may be fetched at once."""
+    """What a poll added: entries that are new to the ledger, and of them those that may be fetched at once."""
 
     new: int = 0
     ready: tuple[UUID, ...] = ()
@@ -68,15 +125,25 @@ class Recorded:
 class SourceLedger:
     """Claims and records sources. Any number of processes may do so at the same time."""
 
-    def __init__(self, engine: Engine, *, lease_s: float, hint_lag_s: float, host_delay_s: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        lease_s: float,
+        hint_lag_s: float,
+        per_host: int | None = None,
+        ahead_s: float = 0,
+    ) -> None:
+        """`per_host` and `ahead_s`: see `Ledger`."""
         self.engine = engine
         self.lease = timedelta(seconds=lease_s)
         self.hint_lag = timedelta(seconds=hint_lag_s)
-        self.host_delay = timedelta(seconds=host_delay_s)
+        self.per_host = per_host
+        self.ahead = timedelta(seconds=ahead_s)
         self.patience_s = PATIENCE * lease_s
         self._debts = Debts()
 
-    def sync(self, sources: Sequence[Source], *, interval_s: int, mark: str = "") -> None:
+    def sync(self, sources: Sequence[Source], *, mark: str = "") -> None:
         """Make the ledger watch exactly these; a source that went away keeps its row, its history and its entries.
 
         A source with another URL starts afresh: it is due, and a poll of the old URL that is under way writes nothing.
@@ -85,12 +152,14 @@ class SourceLedger:
         """
         with self.engine.begin() as connection:
             if sources:
-                new = insert(source).values([asdict(one) | {"interval_s": interval_s} for one in sources])
+                new = insert(source).values([asdict(one) for one in sources])
                 facts = {name: new.excluded[name] for name in SOURCE_FIELDS if name != "id"}
                 moved = source.c.url != new.excluded.url
                 back = or_(moved, ~source.c.watched)
                 changed: dict[str, tuple[ColumnElement[bool], Any]] = {
-                    **dict.fromkeys(("etag", "last_modified", "body_sha"), (moved, null())),
+                    **dict.fromkeys(("etag", "last_modified", "body_sha", "address", "moving_to"), (moved, null())),
+                    **dict.fromkeys(("habits", "pending"), (moved, cast(literal({}, JSONB), JSONB))),
+                    "moving_seen": (moved, 0),
                     **dict.fromkeys(("lease_token", "lease_until"), (back, null())),
                     **dict.fromkeys(("not_before", "due_at"), (back, func.now())),
                     "failures": (back, 0),
@@ -177,6 +246,7 @@ class SourceLedger:
                 source=Source(**{name: row[name] for name in SOURCE_FIELDS}),
                 token=token,
                 until=until,
+                pending=_pending_from_json(row["pending"]),
                 **{name: row[name] for name in CLAIMED_FIELDS},
             )
             for row in rows
@@ -197,83 +267,172 @@ class SourceLedger:
 
     def record(self, due: SourceDue, result: PollResult) -> Recorded:
         """Write down how a poll ended, and the entries it found, in one transaction; a lost lease writes nothing."""
-        ok = result.outcome.is_success or bool(result.entries)
-        word = literal(result.outcome.value)
-        count = func.coalesce(source.c.outcomes[result.outcome.value].as_integer(), 0) + 1
+        ours = and_(source.c.id == due.source.id, source.c.lease_token == due.token)
+        with self.engine.begin() as connection:
+            if result.entries:
+                if connection.execute(select(source.c.id).where(ours).with_for_update()).first() is None:
+                    return Recorded()
+                found, fresh = self._discover(connection, due.source.id, result.entries)
+            else:
+                found, fresh = Recorded(), 0
+            values = self._ended(due, result, fresh)
+            if found.new:
+                values["found_at"] = func.now()
+            done = connection.execute(update(source).where(ours).values(**values))
+        return found if done.rowcount else Recorded()
+
+    def _ended(self, due: SourceDue, result: PollResult, fresh: int) -> dict[str, Any]:
+        """Return the columns of a source after a poll."""
+        schedule = result.schedule(fresh)
+        pending = replace(result.pending, new=result.pending.new + fresh)
+        moment = func.now() + timedelta(seconds=schedule.wait_s)
         values: dict[str, Any] = {
             "lease_token": None,
             "lease_until": None,
-            "not_before": func.now() + timedelta(seconds=result.next_poll_s),
-            "due_at": func.now() + timedelta(seconds=result.next_poll_s),
-            "interval_s": result.interval_s,
+            "not_before": moment,
+            "due_at": moment,
+            "pending": _pending_to_json(pending),
+        }
+        if schedule.habits is not None:
+            values["habits"] = schedule.habits
+        if result.outcome is None:
+            return values
+        ok = result.outcome.is_success or bool(result.entries)
+        word = literal(result.outcome.value)
+        count = func.coalesce(source.c.outcomes[result.outcome.value].as_integer(), 0) + 1
+        values |= {
             "outcomes": source.c.outcomes.op("||")(cast(func.jsonb_build_object(word, count), JSONB)),
             "last_outcome": result.outcome,
-            "last_error": None if result.outcome.is_success else detail_text(result.detail),
+            "last_error": detail_text(result.detail) or None,
             "failures": 0 if ok else source.c.failures + 1,
             "polled_at": func.now(),
+            "cut": source.c.cut + result.cut,
         }
         if ok:
             values["succeeded_at"] = func.now()
-        if result.outcome in {FeedOutcome.OK, FeedOutcome.EMPTY, FeedOutcome.CUT_OFF}:
+        if not due.pending.documents and result.was_read:
             values |= {"etag": result.etag, "last_modified": result.last_modified, "body_sha": result.body_sha}
-        with self.engine.begin() as connection:
-            done = connection.execute(
-                update(source).where(source.c.id == due.source.id, source.c.lease_token == due.token).values(**values)
-            )
-            if not done.rowcount:
-                return Recorded()
-            return self._discover(connection, due.source.id, result.entries)
+        return values | self._moved(due, result, ok=ok)
 
-    def _discover(self, connection: Connection, source_id: str, entries: Sequence[tuple[str, FeedEntry]]) -> Recorded:
-        if not entries:
-            return Recorded()
+    def _moved(self, due: SourceDue, result: PollResult, *, ok: bool) -> dict[str, Any]:
+        """Return what a poll says of the source's address. A moved source that is parked is asked at its url again."""
+        if result.parked and due.address:
+            return {"address": None, "moving_to": None, "moving_seen": 0}
+        if not ok or due.pending.documents:
+            return {}
+        if result.moving_to is None:
+            return {"moving_to": None, "moving_seen": 0} if due.moving_to else {}
+        seen = due.moving_seen + 1 if due.moving_to == result.moving_to else 1
+        if seen < MOVES_AFTER:
+            return {"moving_to": result.moving_to, "moving_seen": seen}
+        move = func.jsonb_build_object("from", due.asked_at, "to", result.moving_to, "at", func.now())
+        moves = source.c.moves.op("||")(cast(func.jsonb_build_array(move), JSONB))
+        return {"address": result.moving_to, "moving_to": None, "moving_seen": 0, "moves": moves}
+
+    def _discover(self, connection: Connection, source_id: str, entries: Sequence[FeedEntry]) -> tuple[Recorded, int]:
+        """Return what was new to the ledger, and how many entries were new to this source."""
         # feeds begin with the newest: from the last to the first, so that the order of ids is that of time
-        by_key = {sha256(storable(url).encode()).hexdigest(): (url, one) for url, one in reversed(entries)}
-        new_ids = {key: uuid_utils.compat.uuid7() for key in by_key}
-        new = (
-            insert(entry)
-            .on_conflict_do_nothing(index_elements=["url_key"])
-            .returning(entry.c.id, entry.c.url_key, sort_by_parameter_order=False)
-        )
-        hosts = {key: index_key(urlsplit(url).hostname or "") for key, (url, _) in by_key.items()}
-        rows = [
-            {
-                "id": new_ids[key],
-                "source_id": source_id,
-                "url": storable(one.url),
-                "url_key": key,
-                "host": hosts[key],
-                "feed": feed_entry_to_json(one),
-            }
-            for key, (_, one) in sorted(by_key.items())
-        ]
-        made = {row.url_key: row.id for row in connection.execute(new, rows)}
-        known = select(entry.c.url_key, entry.c.id).where(entry.c.url_key.in_(list(by_key)))
-        ids = {row.url_key: row.id for row in connection.execute(known)}
-        connection.execute(
-            insert(sighting).on_conflict_do_nothing(),
-            [
-                {"source_id": source_id, "entry_key": index_key(one.key), "entry_id": ids[key]}
-                for key, (_, one) in sorted(by_key.items())
-            ],
-        )
+        by_key = {url_key(one.url): one for one in reversed(entries)}
+        ids = known_entries(connection, [one.url for one in by_key.values()])
+        unknown = {key: one for key, one in by_key.items() if key not in ids}
+        new_ids = {key: uuid_utils.compat.uuid7() for key in unknown}
+        made: dict[str, UUID] = {}
+        if unknown:
+            new = (
+                insert(entry)
+                .on_conflict_do_nothing(index_elements=["url_key"])
+                .returning(entry.c.id, entry.c.url_key, sort_by_parameter_order=False)
+            )
+            rows = [
+                {
+                    "id": new_ids[key],
+                    "source_id": source_id,
+                    "url": storable(one.url),
+                    "url_key": key,
+                    "canon_version": CANON_VERSION,
+                    "host": host_of(one.url),
+                    "feed": feed_entry_to_json(one),
+                }
+                for key, one in sorted(unknown.items())
+            ]
+            made = {row.url_key: row.id for row in connection.execute(new, rows)}
+            others = [key for key in unknown if key not in made]  # somebody else was faster
+            if others:
+                theirs = select(entry.c.url_key, entry.c.id).where(entry.c.url_key.in_(others))
+                ids |= {row.url_key: row.id for row in connection.execute(theirs)}
+        ids |= made
+        fresh = self._see(connection, source_id, {ids[key]: one for key, one in by_key.items() if key in ids})
         if not made:
-            return Recorded()
-        connection.execute(update(source).where(source.c.id == source_id).values(found_at=func.now()))
+            return Recorded(), fresh
         newest_first = sorted(made.items(), key=lambda pair: pair[1], reverse=True)
-        if not self.host_delay:
-            ids_made = [one_id for _, one_id in newest_first]
-            lag = {"not_before": func.now(), "due_at": func.now() + self.hint_lag}
-            connection.execute(update(entry).where(entry.c.id.in_(ids_made)).values(**lag))
-            return Recorded(new=len(made), ready=tuple(ids_made))
-        by_host: dict[str, list[UUID]] = {}
-        for key, one_id in newest_first:
-            by_host.setdefault(hosts[key], []).append(one_id)
-        ready = plan(connection, by_host, delay=self.host_delay, hint_lag=self.hint_lag)
-        return Recorded(new=len(made), ready=tuple(ready))
+        ready = self._ready(connection, [(one_id, host_of(by_key[key].url)) for key, one_id in newest_first])
+        lag = {"due_at": func.now() + self.hint_lag}
+        connection.execute(update(entry).where(entry.c.id.in_(ready)).values(**lag))
+        return Recorded(new=len(made), ready=tuple(ready)), fresh
+
+    def _see(self, connection: Connection, source_id: str, found: Mapping[UUID, FeedEntry]) -> int:
+        """Note that a source gave these entries; return how many it had not given before, whatever their guid says."""
+        before = select(sighting.c.entry_id).where(sighting.c.source_id == source_id, sighting.c.entry_id.in_(found))
+        fresh = found.keys() - set(connection.execute(before).scalars())
+        rows = [
+            {"source_id": source_id, "entry_key": index_key(found[one].key), "entry_id": one} for one in sorted(fresh)
+        ]
+        if rows:
+            connection.execute(insert(sighting).on_conflict_do_nothing(), rows)
+        return len(rows)
+
+    def _ready(self, connection: Connection, found: Sequence[tuple[UUID, str]]) -> list[UUID]:
+        """Return those that may be handed on at once; the sweeper finds the others."""
+        if self.per_host is None:
+            return [one for one, _ in found]
+        names = {name for _, name in found}
+        closed = select(host.c.name).where(host.c.name.in_(names), ~may_be_hinted(self.ahead))
+        open_ = names - set(connection.execute(closed).scalars())
+        places: Counter[str] = Counter()
+        ready = []
+        for one, name in found:
+            places[name] += 1
+            if name in open_ and places[name] <= self.per_host:
+                ready.append(one)
+        if ready:
+            mark_hinted(connection, {name for _, name in found} & open_, self.hint_lag)
+        return ready
 
 
-CLAIMED_FIELDS = ("interval_s", "failures", "etag", "last_modified", "body_sha", "crashed", "alone")
+CLAIMED_FIELDS = (
+    "failures",
+    "etag",
+    "last_modified",
+    "body_sha",
+    "address",
+    "moving_to",
+    "moving_seen",
+    "habits",
+    "crashed",
+    "alone",
+)
+
+
+def _pending_to_json(pending: Pending) -> dict[str, Any]:
+    if not pending.hops and not pending.documents:
+        return {}
+    return {
+        "hops": hops_to_json(pending.hops),
+        "documents": [storable(url) for url in pending.documents],
+        "entries": pending.entries,
+        "new": pending.new,
+    }
+
+
+def _pending_from_json(data: dict[str, Any]) -> Pending:
+    if not data:
+        return Pending()
+    return Pending(
+        hops=hops_from_json(data["hops"]),
+        documents=tuple(data["documents"]),
+        entries=data["entries"],
+        new=data["new"],
+    )
 
 
 def _harmless() -> ColumnElement[bool]:

@@ -1,17 +1,21 @@
 """A feed's bytes become entries, in every format and however broken."""
 
+import io
 import json
 import time
 import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
+import feedparser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.domain.outcomes import FeedOutcome
-from workers.poll.feed import MAX_ENTRIES, ParsedFeed, parse_feed, plain_text
+from workers.poll.feed import parse_feed
+from workers.poll.parsed import MAX_ENTRIES, ParsedFeed
+from workers.poll.text import plain_text
 
 URL = "https://example.org/news/feed"
 BASE = "https://example.org"
@@ -283,9 +287,53 @@ def test_a_feed_that_is_not_well_formed_but_whole_is_taken(tail: str) -> None:
     assert [one.url for one in feed.entries] == [f"{BASE}/a", f"{BASE}/b"]
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<title>One <!-- two</title>",
+        "<title><![CDATA[One</title>",
+        "<description><script><!-- x</description>",
+        "<title>A < B & C</title>",
+        "<title>\x0bOne\x01</title>",
+        "<title>&nosuch; &#xD800; &#55555555555;</title>",
+        "<title>One</titel>",
+        "<dc:creator>Nobody declared this</dc:creator>",
+        "<title a=1 a='2>One</title>",
+        "<?php echo ?>",
+    ],
+)
+def test_one_broken_entry_does_not_lose_the_good_ones(inside: str) -> None:
+    feed = parse(rss(item(link="/a"), item(inside, link="/b"), item(link="/c")))
+    found = [one.url.removeprefix(BASE) for one in feed.entries]
+    assert {"/a", "/c"} <= set(found)
+    assert feed.outcome is FeedOutcome.OK
+
+
+def test_a_document_on_which_feedparser_raises_gives_its_good_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = feedparser.parse
+
+    def brittle(body: io.BytesIO, **options: object) -> object:
+        if b"poison" in body.getvalue():
+            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+        return real(body, **options)
+
+    monkeypatch.setattr(feedparser, "parse", brittle)
+    feed = parse(rss(item(link="/a"), item("<title>poison</title>", link="/b"), item(link="/c")))
+    assert [one.url for one in feed.entries] == [f"{BASE}/a", f"{BASE}/c"]
+    assert feed.detail == "broken XML; 2 of 3 entries were read one by one"
+    assert parse("<rss>poison").outcome is FeedOutcome.NOT_A_FEED
+
+
+def test_an_archive_in_a_feed_is_cut_before_it_is_parsed() -> None:
+    began = time.monotonic()
+    feed = parse(rss(*(item(link=f"/{n}") for n in range(100_000))))
+    assert time.monotonic() - began < 10
+    assert (feed.outcome, len(feed.entries), feed.cut) == (FeedOutcome.OK, MAX_ENTRIES, 100_000 - MAX_ENTRIES)
+
+
 def test_entries_over_the_cap_are_left_and_counted() -> None:
     feed = parse(rss(*(item(link=f"/{n}") for n in range(MAX_ENTRIES + 3))))
-    assert (feed.outcome, len(feed.entries)) == (FeedOutcome.OK, MAX_ENTRIES)
+    assert (feed.outcome, len(feed.entries), feed.cut) == (FeedOutcome.OK, MAX_ENTRIES, 3)
     assert feed.detail == f"3 entries over {MAX_ENTRIES} were not taken"
     assert len(parse(json_feed(*({"url": f"/{n}"} for n in range(MAX_ENTRIES + 3)))).entries) == MAX_ENTRIES
 

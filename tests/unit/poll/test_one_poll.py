@@ -17,11 +17,11 @@ from sqlalchemy.exc import OperationalError
 
 from workers.domain.outcomes import Deferred, Dropped, DropReason, FeedOutcome, RetryReason
 from workers.domain.ports import FetchFailed, Response
+from workers.domain.urls import canonical_url
 from workers.domain.values import FeedEntry, Source
 from workers.poll.cadence import Bounds
 from workers.poll.feed import ParsedFeed
 from workers.poll.stage import Answer, Polled, ask, decide, poll_sources
-from workers.poll.urls import canonical_url
 from workers.store.sources import PollResult, Recorded, SourceDue
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

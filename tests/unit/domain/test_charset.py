@@ -3,7 +3,7 @@ import encodings.aliases
 
 import pytest
 
-from workers.extract.charset import CODEC_OF_LABEL, decode
+from workers.domain.charset import CODEC_OF_LABEL, decode
 
 PERSIAN = "وزير خارجه در تهران درباره همكاري مرزي سخن گفت"
 RUSSIAN = "Министр рассказал о переговорах на границе и о новых правилах"

@@ -1,4 +1,4 @@
-"""Bytes of a page to text, by the rules that browsers follow.
+"""Bytes of a document to text, by the rules that browsers follow: the one table of labels for pages and feeds. Pure.
 
 Order (WHATWG HTML, "determining the character encoding"): byte order mark, HTTP label, `<meta>` prescan. A label that
 the bytes contradict is passed over, as a server's configuration is wrong more often than its pages; then comes valid
@@ -89,9 +89,9 @@ def decode(body: bytes, header_charset: str | None) -> str:
     for bom, codec in _BOMS:
         if body.startswith(bom):
             return body[len(bom) :].decode(codec, "replace")
-    declared = [codec for codec in (_codec(header_charset), _prescan(body)) if codec]
+    declared = [codec for codec in (codec_of(header_charset), _prescan(body)) if codec]
     for codec in [*declared, "utf-8"]:
-        text = _read_strictly(body, codec)
+        text = read_strictly(body, codec)
         if text is not None:
             return text
     for codec in declared:
@@ -99,21 +99,23 @@ def decode(body: bytes, header_charset: str | None) -> str:
         if text.count("\ufffd") <= len(text) * _TOLERATED_ERRORS:
             return text
     text = body.decode("utf-8", "replace")
-    return text if _is_flawed_utf8(text) else _detect(body)
+    return text if _is_flawed_utf8(text) else detect(body)
 
 
-def _codec(label: str | None) -> str | None:
+def codec_of(label: str | None) -> str | None:
+    """Return Python's codec for a label of the WHATWG table; None for any other word."""
     return CODEC_OF_LABEL.get(label.strip(" \t\r\n\f\"'").lower()) if label else None
 
 
 def _prescan(body: bytes) -> str | None:
     found = _META.search(_COMMENT.sub(b"", body[:_PRESCAN_BYTES]))
-    codec = _codec(found[1].decode("ascii", "replace")) if found else None
+    codec = codec_of(found[1].decode("ascii", "replace")) if found else None
     # A meta that could be read as ASCII cannot be UTF-16; the standard says UTF-8 then.
     return "utf-8" if codec and codec.startswith("utf-16") else codec
 
 
-def _read_strictly(body: bytes, codec: str) -> str | None:
+def read_strictly(body: bytes, codec: str) -> str | None:
+    """Return the text when every byte fits the codec, else None."""
     try:
         return body.decode(codec)
     except UnicodeDecodeError:
@@ -121,11 +123,16 @@ def _read_strictly(body: bytes, codec: str) -> str | None:
 
 
 def _is_flawed_utf8(text: str) -> bool:
+    return text.count("\ufffd") <= len(text) * _TOLERATED_ERRORS and is_mostly_read(text)
+
+
+def is_mostly_read(text: str) -> bool:
+    """Tell whether more characters beyond ASCII were read than were replaced: a flaw, and not the wrong codec."""
     errors = text.count("\ufffd")
-    read = sum(char > "\x7f" for char in text) - errors
-    return errors <= len(text) * _TOLERATED_ERRORS and errors < read
+    return errors < sum(char > "\x7f" for char in text) - errors
 
 
-def _detect(body: bytes) -> str:
+def detect(body: bytes) -> str:
+    """Return the text by what its bytes look like; UTF-8 with replacement characters where they look like nothing."""
     best = from_bytes(body[:_DETECT_BYTES], cp_isolation=_DETECTABLE).best()
     return body.decode(best.encoding if best else "utf-8", "replace")
