@@ -1,7 +1,7 @@
 """What a process of its own comes to when it fetches what is meant to eat its memory: `python -m tests.hungry`.
 
-Reads a list of addresses of servers on loopback as JSON from stdin, the first to warm up; writes how each ended and by how many bytes its
-memory grew at most, as JSON.
+Reads a list of addresses of servers on loopback as JSON from stdin, the first to warm up; writes how each ended and by
+how many bytes its memory grew at most, as JSON.
 """
 
 import asyncio

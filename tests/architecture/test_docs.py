@@ -25,7 +25,7 @@ def settings_table() -> str:
     rows = ["| variable | default | what it is |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.default
-        shown = "" if default is None else ", ".join(default) if isinstance(default, list) else default
+        shown = "" if default is None else ", ".join(map(str, default)) if isinstance(default, list) else default
         if isinstance(default, Path):
             shown = default.relative_to(REPOSITORY) if default.is_absolute() else default
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown if shown != '' else '-'} | {field.description} |")

@@ -18,11 +18,10 @@ from tests.systems import COMMAND, REPOSITORY, environment
 from tests.waiting import wait_until
 from workers.bootstrap import utc_now
 from workers.domain.outcomes import Advanced, FeedOutcome, State
-from workers.domain.urls import canonical_url
 from workers.domain.values import FeedEntry, Page, Source
 from workers.store.ledger import Ledger
 from workers.store.pages import write_pages
-from workers.store.sources import PollResult, SourceLedger
+from workers.store.sources import PollResult, Schedule, SourceLedger
 
 TEXT = "The ministers met on Tuesday and agreed on a plan for the harbour. Work begins in May, they said. " * 3
 BODY = (
@@ -41,13 +40,14 @@ OUTLET = Source(
 
 def put_pages(engine: Engine, poisons: list[str]) -> None:
     """Put pages into the ledger as if they had just been fetched."""
-    sources = SourceLedger(engine, lease_s=60, hint_lag_s=1, host_delay_s=0)
+    sources = SourceLedger(engine, lease_s=60, hint_lag_s=1)
     ledger = Ledger(engine, lease_s=60, hint_lag_s=1)
-    sources.sync([OUTLET], interval_s=3600)
+    sources.sync([OUTLET])
     links = [f"https://outlet.example/{n}" for n in range(len(poisons))]
-    entries = tuple((canonical_url(url), FeedEntry(key=url, url=url)) for url in links)
+    entries = tuple(FeedEntry(key=url, url=url) for url in links)
     due = sources.claim([OUTLET.id])[0]
-    result = PollResult(outcome=FeedOutcome.OK, next_poll_s=86_400, interval_s=3600, entries=entries)
+    daily = Schedule(wait_s=86_400)
+    result = PollResult(outcome=FeedOutcome.OK, schedule=lambda _new: daily, entries=entries)
     ready = sources.record(due, result).ready
     claim = ledger.claim(ready, State.DISCOVERED)
     pages = [

@@ -213,10 +213,10 @@ class TestArticles:
         run_sql(
             engine,
             """
-            INSERT INTO source (id, name, url, language, country, owner, state_owned, interval_s)
-                 VALUES ('agency', 'n', 'u', 'en', 'GB', 'o', false, 900);
-            INSERT INTO entry (id, source_id, url, url_key, host, feed, state)
-                 SELECT uuidv7(), 'agency', 'u', n, 'agency.example', '{}', 'classified'
+            INSERT INTO source (id, name, url, language, country, owner, state_owned)
+                 VALUES ('agency', 'n', 'u', 'en', 'GB', 'o', false);
+            INSERT INTO entry (id, source_id, url, url_key, host, feed, state, version)
+                 SELECT uuidv7(), 'agency', 'u', n, 'agency.example', '{}', 'classified', 1
                    FROM generate_series(1, 20000) AS n;
             INSERT INTO change (event_id, entry_id, version, type, payload)
                  SELECT uuidv7(), id, 1, 'created', '{}' FROM entry;

@@ -270,7 +270,7 @@ def test_the_deadline_stands_still_while_leave_is_awaited_and_goes_on_after() ->
 # --- where to ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("port", [1, 22, 6379, 8080])
+@pytest.mark.parametrize("port", [1, 22, 6379, 8080, 99_999])
 def test_a_port_that_is_not_the_webs_is_refused_without_a_look_at_dns(port: int, dns: Dns, wire: Wire) -> None:
     assert fetch(f"http://news.example:{port}/").reason is DropReason.BLOCKED_ADDRESS
     assert (dns.asked, wire.addresses) == ([], [])

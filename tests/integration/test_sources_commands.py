@@ -9,7 +9,7 @@ import pytest
 
 from config.sources import load_sources
 from tests.systems import REPOSITORY, wirewatch
-from workers.operate.newsroom import NewsroomServer, load_newsroom
+from workers.operate.newsroom import Newsroom, NewsroomServer, Route, load_newsroom
 
 NEWSROOM = REPOSITORY / "tests" / "samples" / "newsroom"
 
@@ -25,9 +25,65 @@ def sources(tmp_path: Path) -> Path:
     return Path(shutil.copy(REPOSITORY / "config" / "sources.yaml", tmp_path / "sources.yaml"))
 
 
+SITE = {
+    "/": (
+        "text/html",
+        (
+            "<html lang=pt-BR><title>A Folha do Porto</title>"
+            "<link rel=alternate type='application/rss+xml' href='/empty'>"
+            "<link rel=alternate type='application/rss+xml' href='/old-feed'><a href='/sport/rss'>RSS Sport</a>"
+            "<a href='/2026/03/um'>Um título</a><a href='/2026/03/dois'>Dois</a><a href='/about'>x</a>"
+        ),
+    ),
+    "/empty": ("application/rss+xml", "<rss version='2.0'><channel><title>Comments</title></channel></rss>"),
+    "/new-feed": (
+        "application/rss+xml",
+        (
+            "<rss version='2.0'><channel><title>A Folha</title><language>pt-br</language><item><link>/2026/03/um</link>"
+            "<title>Um</title><pubDate>Sun, 01 Mar 2026 12:00:00 GMT</pubDate></item></channel></rss>"
+        ),
+    ),
+    "/sport/rss": ("application/xml", "<rss><channel><title>Sport</title><item><link>/s</link></item></channel></rss>"),
+    "/bare/": ("text/html", "<p>Nothing here"),
+    "/index.xml": ("text/xml", "<sitemapindex><sitemap><loc>{{base}}/news.xml</loc></sitemap></sitemapindex>"),
+    "/news.xml": (
+        "text/xml",
+        (
+            "<urlset xmlns:news='http://www.google.com/schemas/sitemap-news/0.9'><url><loc>{{base}}/2026/03/tres</loc>"
+            "<news:news><news:publication><news:name>Folha</news:name></news:publication><news:title>Tres</news:title>"
+            "</news:news></url></urlset>"
+        ),
+    ),
+    "/robots.txt": ("text/plain", "User-agent: *\nDisallow: /private\nSitemap: {{base}}/index.xml\n"),
+    "/private/feed": ("application/rss+xml", "<rss><channel/></rss>"),
+}
+FACTS = ("--country", "BR", "--owner", "Folha Ltda", "--no-state-owned")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewsroomServer]:
+    """Serve one invented outlet: a home page with three feeds, and sitemaps that only robots.txt names."""
+    folder = tmp_path_factory.mktemp("site")
+    routes = [Route(path="/old-feed", redirect="/new-feed", status=301)]
+    for number, (path, (media, text)) in enumerate(SITE.items()):
+        (folder / str(number)).write_text(text, encoding="utf-8")
+        routes.append(Route(path=path, file=str(number), content_type=media))
+    with NewsroomServer(Newsroom(folder=folder, outlets=(), routes=tuple(routes))) as server:
+        yield server
+
+
+@pytest.fixture
+def none(tmp_path: Path) -> Path:
+    """Return a file without a source."""
+    path = tmp_path / "none.yaml"
+    path.write_text("version: 1\nsources: []\n", encoding="utf-8")
+    return path
+
+
 def settings(sources: Path, server: NewsroomServer | None = None) -> dict[str, object]:
     allowed = server.base_url.removeprefix("http://") if server else ""
-    return {"sources_file": sources, "data_dir": sources.parent / "var", "allow_addresses": allowed}
+    own = {"data_dir": sources.parent / "var", "allow_addresses": allowed, "host_delay_s": 0}
+    return own | {"sources_file": sources}
 
 
 def test_check_shows_what_would_be_ingested_and_stores_nothing(newsroom: NewsroomServer, sources: Path) -> None:
@@ -45,7 +101,7 @@ def test_check_shows_what_would_be_ingested_and_stores_nothing(newsroom: Newsroo
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("/frontpage/feed", "not_a_feed"), ("/broken/rss.xml", "server_error"), ("/no/such/feed", "gone")],
+    [("/frontpage/feed", "not_a_feed"), ("/broken/rss.xml", "http_5xx"), ("/no/such/feed", "not_found")],
 )
 def test_check_says_why_there_is_nothing(newsroom: NewsroomServer, sources: Path, path: str, words: str) -> None:
     done = wirewatch("sources", "check", newsroom.url(path), **settings(sources, newsroom))
@@ -115,3 +171,100 @@ def test_a_mistake_is_named_and_changes_nothing(sources: Path, words: tuple[str,
     assert done.returncode == 78
     assert said in done.stderr
     assert sources.read_bytes() == before
+
+
+class TestAdd:
+    def test_the_first_feed_of_a_site_that_holds_entries_is_added(self, site: NewsroomServer, none: Path) -> None:
+        done = wirewatch("sources", "add", site.url("/"), *FACTS, **settings(none, site))
+        assert done.returncode == 0, done.stderr
+        (spec,) = load_sources(none)
+        assert (spec.kind, spec.url) == ("feed", site.url("/new-feed"))  # where the permanent redirect leads
+        assert (spec.id, spec.name, spec.language) == ("a-folha", "A Folha", "pt")
+        assert (spec.country, spec.owner, spec.state_owned) == ("BR", "Folha Ltda", False)
+        assert "2026-03-01 12:00" in done.stdout
+        assert "/sport/rss" in done.stdout
+
+    def test_another_feed_can_be_picked(self, site: NewsroomServer, none: Path) -> None:
+        done = wirewatch("sources", "add", site.url("/"), "--pick", "3", *FACTS, **settings(none, site))
+        assert done.returncode == 0, done.stderr
+        (spec,) = load_sources(none)
+        assert spec.url == site.url("/sport/rss")
+        assert (spec.name, spec.language) == ("Sport", "pt")  # the feed tells no language, the page does
+        beyond = wirewatch("sources", "add", site.url("/"), "--pick", "9", *FACTS, **settings(none, site))
+        assert beyond.returncode == 1
+        assert "3 were found" in beyond.stderr
+
+    def test_without_a_feed_the_sitemap_of_robots_txt_is_found(self, site: NewsroomServer, none: Path) -> None:
+        named = ("--name", "Folha", "--language", "pt")
+        done = wirewatch("sources", "add", site.url("/bare/"), *named, *FACTS, **settings(none, site))
+        assert done.returncode == 0, done.stderr
+        (spec,) = load_sources(none)
+        assert (spec.kind, spec.url) == ("sitemap", site.url("/index.xml"))
+
+    def test_a_page_becomes_a_listing(self, site: NewsroomServer, none: Path) -> None:
+        pattern = r"/\d{4}/\d{2}/"
+        done = wirewatch("sources", "add", site.url("/"), "--listing", pattern, *FACTS, **settings(none, site))
+        assert done.returncode == 0, done.stderr
+        (spec,) = load_sources(none)
+        assert (spec.kind, spec.links, spec.name, spec.language) == ("listing", pattern, "A Folha do Porto", "pt")
+        checked = wirewatch("sources", "check", spec.id, "--json", **settings(none, site))
+        found = json.loads(checked.stdout)
+        assert [entry["title"] for entry in found["entries"]] == ["Um título", "Dois"]
+
+    def test_a_sitemap_index_is_known_by_itself_and_checked_with_its_children(
+        self, site: NewsroomServer, none: Path
+    ) -> None:
+        found = json.loads(
+            wirewatch("sources", "check", site.url("/index.xml"), "--json", **settings(none, site)).stdout
+        )
+        assert (found["kind"], found["outcome"], found["cut"]) == ("sitemap", "ok", 0)
+        assert [entry["title"] for entry in found["entries"]] == ["Tres"]
+
+    def test_what_is_missing_is_named_with_the_command_line_to_complete(self, site: NewsroomServer, none: Path) -> None:
+        done = wirewatch("sources", "add", site.url("/"), **settings(none, site))
+        assert done.returncode == 78
+        for word in ("country: missing", "owner: missing", "state_owned: missing"):
+            assert word in done.stderr
+        line = f"wirewatch sources add {site.url('/new-feed')} --name 'A Folha' --language pt --country COUNTRY"
+        assert line in done.stderr
+        assert load_sources(none) == ()
+
+    def test_robots_txt_is_obeyed(self, site: NewsroomServer, none: Path) -> None:
+        done = wirewatch("sources", "add", site.url("/private/feed"), *FACTS, **settings(none, site))
+        assert done.returncode == 1
+        assert "disallowed" in done.stderr
+        assert site.requests["/private/feed"] == 0
+
+    @pytest.mark.parametrize("words", [("--no-fetch",), ("--no-fetch", "--kind", "sitemap")])
+    def test_without_a_network_the_address_is_added_as_it_is(self, none: Path, words: tuple[str, ...]) -> None:
+        told = ("--name", "X", "--language", "en")
+        done = wirewatch("sources", "add", "https://x.example/y", *words, *told, *FACTS, **settings(none))
+        assert done.returncode == 0, done.stderr
+        (spec,) = load_sources(none)
+        assert (spec.url, spec.kind) == ("https://x.example/y", words[-1] if len(words) > 1 else "feed")
+
+    @pytest.mark.parametrize(
+        "words", [("--country", "Brazil"), ("--language", "xx"), ("--listing", "("), ("--kind", "page")]
+    )
+    def test_a_wrong_fact_is_told_before_anything_is_asked(
+        self, site: NewsroomServer, none: Path, words: tuple[str, str]
+    ) -> None:
+        before = site.requests.total()
+        done = wirewatch("sources", "add", site.url("/"), *words, **settings(none, site))
+        assert done.returncode == 78
+        assert site.requests.total() == before
+
+
+def test_list_shows_kinds_and_whose_robots_txt_is_ignored(none: Path) -> None:
+    facts = "language: en, country: GB, owner: X, state_owned: false"
+    none.write_text(
+        "version: 1\nsources:\n"
+        f"  - {{id: one, name: One, url: 'https://one.example/', {facts}, kind: sitemap, robots: ignore}}\n"
+        f"  - {{id: two, name: Two, url: 'https://two.example/', {facts}}}\n",
+        encoding="utf-8",
+    )
+    done = wirewatch("sources", "list", **settings(none))
+    assert done.returncode == 0, done.stderr
+    assert "one: robots: ignore" in done.stdout
+    assert "two: robots" not in done.stdout
+    assert "sitemap" in done.stdout

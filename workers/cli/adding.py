@@ -94,7 +94,7 @@ async def _chosen(settings: Settings, source: Source, pick: int | None) -> tuple
         return good[pick - 1], _told(good[pick - 1], found)
     chosen = next((look for look in good if look.entries), None)
     if chosen is None and len(found.looks) == 1 and good:
-        chosen = good[0]  # a feed by its own address may be empty today
+        chosen = good[0] if source.kind != "listing" else None  # a feed by its own address may be empty today
     if chosen is None:
         raise WirewatchError(_nothing(source, found, good))
     return chosen, _told(chosen, found)

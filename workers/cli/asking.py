@@ -135,7 +135,7 @@ class Asker:
         for one in [*named, *(one for one in page.candidates if one.found in GUESSED)]:
             if one.found in GUESSED and any(look.entries for look in looks):
                 break
-            looks.append(await self.look(replace(source, url=one.url, kind=one.kind)))
+            looks.append(await self.guess(replace(source, url=one.url)))
         return Found(looks=tuple(_distinct(looks)), page=page)
 
 

@@ -14,6 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import OperationalError
 
 from config.settings import Settings, load_settings
@@ -22,10 +23,13 @@ from workers.bootstrap import Steps
 from workers.cli.shown import ago
 from workers.deliver.event import event_of
 from workers.domain.errors import ConfigError, StartError, Unavailable, WirewatchError
+from workers.domain.outcomes import FeedOutcome
+from workers.domain.reasons import SENTENCES
 from workers.launch import check_files
 from workers.operate.lock import holder
 from workers.operate.memory import measure
 from workers.pipeline import QUEUES
+from workers.poll.cadence import is_parked
 from workers.store.changes import changes_after, last_seq, stream_trouble
 from workers.store.migrate import check_known, current_revision, newest_revision
 from workers.store.notes import read_notes
@@ -72,23 +76,40 @@ def status_json(found: Overview, depths: dict[str, int]) -> dict[str, Any]:
         "sources": [
             {
                 name: row[name]
-                for name in ("id", "watched", "last_outcome", "last_error", "failures", "due_at", "outcomes")
+                for name in ("id", "watched", "last_outcome", "last_error", "failures", "due_at", "outcomes", "cut")
             }
+            | {"sentence": SENTENCES.get(row["last_outcome"] or "", "")}
             for row in found.sources
         ],
     }
 
 
+def _why(row: RowMapping) -> str:
+    """Return the last line of what was said of a source's last poll; a traceback ends with what matters."""
+    said = (row["last_error"] or "").strip().splitlines()
+    return said[-1][:200] if said else ""
+
+
+def _print_failing(found: Overview) -> None:
+    """Say in a sentence what each kind of failure means; each kind once, however many sources have it."""
+    failing = [row for row in found.sources if row["watched"] and row["failures"]]
+    for outcome, count in Counter(row["last_outcome"] for row in failing).most_common():
+        console.print(f"  {outcome} ({count}): {SENTENCES[outcome]}")
+    parked = [row["id"] for row in failing if is_parked(row["failures"], gone=row["last_outcome"] == FeedOutcome.GONE)]
+    if parked:
+        console.print(f"  parked, asked once a day: {', '.join(parked)}")
+
+
 def _print_status(found: Overview, depths: dict[str, int], notes: dict[str, str]) -> None:
     table = Table(title="Sources", title_justify="left", box=box.SIMPLE_HEAD, expand=True)
-    for name in ("source", "outcome", "next", "error"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "error" else None)
+    for name in ("source", "outcome", "next", "why"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1 if name == "why" else None)
     for row in found.sources:
         if row["watched"]:
-            error = (row["last_error"] or "").strip().splitlines()
             when = "now" if row["lease_token"] else ago(row["due_at"], found.now)
-            table.add_row(row["id"], row["last_outcome"] or "-", when, escape(error[-1][:200]) if error else "")
+            table.add_row(row["id"], row["last_outcome"] or "-", when, escape(_why(row)))
     console.print(table)
+    _print_failing(found)
     for name in ("sources_refused", "topics_refused"):
         if name in notes:
             console.print(f"[red]{name.replace('_', ' ')}[/], what was in force stays so: {escape(notes[name])}")

@@ -129,7 +129,12 @@ class SourceStatus(Shape):
     owner: str
     state_owned: bool
     watched: bool = Field(description="false: no longer in sources.yaml.")
-    interval_s: int
+    kind: str = Field(description="feed, sitemap or listing.")
+    obeys_robots: bool = Field(description="false: its operator here chose to ignore its robots.txt.")
+    revisited: bool = Field(description="Its articles are looked at again for edits.")
+    address: str | None = Field(description="Where permanent redirects moved it to; null: it is asked at `url`.")
+    moves: list[dict[str, str]] = Field(description="Each such move: from, to, at.")
+    cut: int = Field(description="Entries that were over the cap of one poll and not taken, ever.")
     outcomes: dict[str, int] = Field(description="Polls ever made, by outcome.")
     last_outcome: str | None
     last_error: str | None

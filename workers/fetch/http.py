@@ -5,9 +5,11 @@ one deadline over everything, redirects included; caps on raw and on decoded byt
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 import httpcore
 import httpx
@@ -21,12 +23,19 @@ from workers.fetch.manners import content_type, judge
 REDIRECTS = {301, 302, 303, 307, 308}
 
 
+@cache
+def authorities() -> ssl.SSLContext:
+    """Return whose certificates are believed: certifi's list, and this machine's, an operator's own among them."""
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    return context
+
+
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport with our backend underneath; keeps connections for a few seconds."""
 
     def __init__(self, backend: GuardedBackend) -> None:
-        trusted = httpx.create_ssl_context(trust_env=False)  # the authorities that certifi ships
-        trusted.load_default_certs()  # and those of this machine, an operator's own among them
+        trusted = authorities()
         super().__init__(verify=trusted, trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=trusted,
@@ -71,7 +80,7 @@ class HttpClient:
         self._headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": OFFERED}
         # The transport alone: httpx.AsyncClient brings cookies, proxies and password files from outside, and reads
         # each Location before we have checked it.
-        self._transport = GuardedTransport(GuardedBackend(allowed=allowed, ports=ports, max_bytes=max_bytes))
+        self._transport = GuardedTransport(GuardedBackend(allowed, ports))
 
     async def close(self) -> None:
         """Give back every connection."""
@@ -159,6 +168,7 @@ class HttpClient:
 
     async def _body(self, response: httpx.Response, headers: Mapping[str, str], first_bytes: int | None) -> bytes:
         """Read and decode, both under the cap."""
+        response.extensions["network_stream"].get_extra_info("bounds").expect(self._max_bytes)
         pieces: list[bytes] = []
         raw = size = 0
         try:

@@ -32,7 +32,6 @@ class Candidate:
     """An address that may be a way in."""
 
     url: str
-    kind: str  # feed | sitemap
     found: str  # how: link | anchor | well-known | robots
 
 
@@ -54,13 +53,13 @@ def discover(body: bytes, *, url: str, content_type: str = "", sitemaps: Iterabl
     root = parse_html(body, content_type)
     found: list[Candidate] = []
     if root is not None:
-        found += _aside_last(Candidate(link, "feed", "link") for link in _alternates(root, url))
-        found += _aside_last(Candidate(link, "feed", "anchor") for link in _feed_links(root, url))
-    found += _at(url, WELL_KNOWN, "feed")
+        found += _aside_last(Candidate(link, "link") for link in _alternates(root, url))
+        found += _aside_last(Candidate(link, "anchor") for link in _feed_links(root, url))
+    found += _at(url, WELL_KNOWN)
     listed = [link for one in sitemaps if (link := web_link(url, one)) is not None]
     listed.sort(key=lambda link: "news" not in link.lower())
-    found += [Candidate(link, "sitemap", "robots") for link in listed]
-    found += _at(url, NEWS_SITEMAPS, "sitemap")
+    found += [Candidate(link, "robots") for link in listed]
+    found += _at(url, NEWS_SITEMAPS)
     first: dict[str, Candidate] = {}
     for one in found:
         if one.url != url:
@@ -90,8 +89,8 @@ def _aside_last(candidates: Iterable[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda one: bool(ASIDE.search(one.url)))
 
 
-def _at(url: str, paths: Iterable[str], kind: str) -> list[Candidate]:
-    return [Candidate(link, kind, "well-known") for path in paths if (link := web_link(url, path)) is not None]
+def _at(url: str, paths: Iterable[str]) -> list[Candidate]:
+    return [Candidate(link, "well-known") for path in paths if (link := web_link(url, path)) is not None]
 
 
 def _title(root: HtmlElement) -> str:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 
 from workers.domain.outcomes import FINAL_STATES, State
 from workers.store.changes import last_seq
-from workers.store.schema import IN_FLIGHT, change, entry, sighting, source, tick
+from workers.store.schema import IN_FLIGHT, change, entry, host, sighting, source, tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,25 @@ def pulse(engine: Engine) -> Pulse:
 
 def flow(engine: Engine) -> Flow:
     """Return what is on its way."""
-    waiting = select(entry.c.state, func.count(), func.min(entry.c.due_at)).where(entry.c.state.in_(IN_FLIGHT))
+    waiting = (
+        select(entry.c.state, func.count(), func.min(_ready_since()))
+        .outerjoin(host, host.c.name == entry.c.host)
+        .where(entry.c.state.in_(IN_FLIGHT))
+        .group_by(entry.c.state)
+    )
     with engine.connect() as connection:
-        rows = connection.execute(waiting.group_by(entry.c.state)).all()
+        rows = connection.execute(waiting).all()
         return Flow(
             in_flight=dict.fromkeys(IN_FLIGHT, 0) | {state: count for state, count, _ in rows},
             oldest_due=min((due for _, _, due in rows), default=None),
             **_signs(connection),
         )
+
+
+def _ready_since() -> ColumnElement[datetime]:
+    """Return since when an entry could be worked on: what is to be fetched also waits for its host's turn."""
+    turn = func.greatest(entry.c.due_at, host.c.next_allowed_at, host.c.in_flight_until, host.c.hinted_until)
+    return case((entry.c.state == State.DISCOVERED, turn), else_=entry.c.due_at)
 
 
 def list_sources(engine: Engine) -> list[RowMapping]:
@@ -108,7 +119,11 @@ def overview(engine: Engine) -> Overview:
             if state in by_reason:
                 by_reason[state][reason] = count
         seen = select(func.count(sighting.c.entry_id.distinct()))
-        oldest = select(func.min(entry.c.due_at)).where(entry.c.state.in_(IN_FLIGHT))
+        oldest = (
+            select(func.min(_ready_since()))
+            .outerjoin(host, host.c.name == entry.c.host)
+            .where(entry.c.state.in_(IN_FLIGHT))
+        )
         return Overview(
             counts=Counts(connection.execute(seen).scalar_one(), by_state, by_reason),
             sources=_sources(connection),
@@ -141,8 +156,12 @@ INVARIANTS = {
         SELECT id FROM entry WHERE state IN ('classified', 'dropped', 'quarantined') AND lease_token IS NOT NULL
          LIMIT 5""",
     "nothing due is left lying for 10 minutes": """
-        SELECT id FROM entry WHERE state IN ('discovered', 'fetched', 'extracted')
+        SELECT id FROM entry WHERE state IN ('fetched', 'extracted')
            AND due_at < now() - interval '10 minutes' LIMIT 5""",
+    "nothing due is left lying for 10 minutes while its host may be asked": """
+        SELECT id FROM entry LEFT JOIN host ON name = host WHERE state = 'discovered'
+           AND greatest(due_at, next_allowed_at, in_flight_until, hinted_until) < now() - interval '10 minutes'
+         LIMIT 5""",
 }
 
 

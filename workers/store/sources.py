@@ -303,7 +303,7 @@ class SourceLedger:
         values |= {
             "outcomes": source.c.outcomes.op("||")(cast(func.jsonb_build_object(word, count), JSONB)),
             "last_outcome": result.outcome,
-            "last_error": detail_text(result.detail) or None,
+            "last_error": None if result.outcome.is_success and not result.cut else detail_text(result.detail),
             "failures": 0 if ok else source.c.failures + 1,
             "polled_at": func.now(),
             "cut": source.c.cut + result.cut,

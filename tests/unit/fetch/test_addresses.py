@@ -1,4 +1,4 @@
-"""Only the public internet is public. Blocks and flags: the IANA special-purpose registries."""
+"""Only the public internet is public. Blocks: the IANA special-purpose registries, each row of them."""
 
 from ipaddress import ip_address
 
@@ -31,9 +31,15 @@ PUBLIC = [
     "2a00:1450:4001:80b::200e",
     "2606:4700:4700::1111",
     "3ffe::1",
+    "2000::",
+    "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
+    "2001:db9::",
+    "2003::",
+    "3fff:1000::",
 ]
 
-#: First and last address of each block that the registries call not globally reachable, and of multicast.
+#: Every row of both registries and of multicast, as first and last address. Rows that the registries call globally
+#: reachable are in `REACHABLE`.
 IANA_BLOCKS = [
     ("0.0.0.0", "0.255.255.255"),
     ("10.0.0.0", "10.255.255.255"),
@@ -42,6 +48,9 @@ IANA_BLOCKS = [
     ("169.254.0.0", "169.254.255.255"),
     ("172.16.0.0", "172.31.255.255"),
     ("192.0.0.0", "192.0.0.255"),
+    ("192.0.0.0", "192.0.0.7"),
+    ("192.0.0.8", "192.0.0.8"),
+    ("192.0.0.170", "192.0.0.171"),
     ("192.0.2.0", "192.0.2.255"),
     ("192.88.99.0", "192.88.99.255"),
     ("192.168.0.0", "192.168.255.255"),
@@ -51,10 +60,14 @@ IANA_BLOCKS = [
     ("224.0.0.0", "239.255.255.255"),
     ("240.0.0.0", "255.255.255.255"),
     ("::", "::1"),
+    ("::ffff:0:0", "::ffff:ffff:ffff"),
     ("64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff"),
     ("100::", "100::ffff:ffff:ffff:ffff"),
     ("100:0:0:1::", "100:0:0:1:ffff:ffff:ffff:ffff"),
     ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2001::", "2001:0:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2001:2::", "2001:2:0:ffff:ffff:ffff:ffff:ffff"),
+    ("2001:10::", "2001:1f:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff"),
@@ -63,6 +76,27 @@ IANA_BLOCKS = [
     ("fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+]
+
+#: Globally reachable by the registries, and no place of a news site: relays, AS112, translators, identifiers.
+REACHABLE = [
+    ("192.0.0.9", "192.0.0.10"),
+    ("192.31.196.0", "192.31.196.255"),
+    ("192.52.193.0", "192.52.193.255"),
+    ("192.175.48.0", "192.175.48.255"),
+    ("64:ff9b::", "64:ff9b::ffff:ffff"),
+    ("2001:1::1", "2001:1::3"),
+    ("2001:3::", "2001:3:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2001:4:112::", "2001:4:112:ffff:ffff:ffff:ffff:ffff"),
+    ("2001:20::", "2001:3f:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2620:4f:8000::", "2620:4f:8000:ffff:ffff:ffff:ffff:ffff"),
+]
+
+#: IPv6 that was never given out for global unicast (IANA's IPv6 address space registry: all but 2000::/3).
+NOT_GIVEN_OUT = [
+    ("::2", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("4000::", "fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("fe00::", "fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
 ]
 
 METADATA = ["169.254.169.254", "169.254.170.2", "192.0.0.192", "100.100.100.200", "fd00:ec2::254", "fe80::a9fe:a9fe"]
@@ -74,6 +108,7 @@ EMBEDDING = [
     "::ffff:7f00:1",
     "::127.0.0.1",  # compatible
     "::8.8.8.8",
+    "::ffff:0:8.8.8.8",  # translated
     "2002:7f00:1::",  # 6to4
     "2002:808:808::1",
     "2001:0:7f00:1::",  # Teredo
@@ -110,7 +145,7 @@ def test_a_public_address_is_public(address: str) -> None:
     assert is_public(ip_address(address))
 
 
-@pytest.mark.parametrize("block", IANA_BLOCKS, ids=lambda block: block[0])
+@pytest.mark.parametrize("block", [*IANA_BLOCKS, *REACHABLE, *NOT_GIVEN_OUT], ids="-".join)
 def test_a_special_purpose_block_is_not_public_from_first_to_last(block: tuple[str, str]) -> None:
     first, last = map(ip_address, block)
     middle = type(first)((int(first) + int(last)) // 2)

@@ -53,9 +53,10 @@ def test_retry_after_never_raises_and_never_asks_for_more_than_a_day(value: str)
 
 USABLE = {200, 201, 202, 203, 204, 205, 206, 226, 304}
 SPECIAL = {
-    404: Dropped(DropReason.GONE, "HTTP 404"),
+    404: Deferred(RetryReason.NOT_FOUND, "HTTP 404"),
     410: Dropped(DropReason.GONE, "HTTP 410"),
     408: Deferred(RetryReason.TIMEOUT, "HTTP 408"),
+    421: Deferred(RetryReason.REFUSED, "HTTP 421"),
     425: Deferred(RetryReason.RATE_LIMITED, "HTTP 425"),
     429: Deferred(RetryReason.RATE_LIMITED, "HTTP 429"),
 }
@@ -69,9 +70,9 @@ def test_every_status_has_one_meaning(status: int) -> None:
     elif status in SPECIAL:
         assert ending == SPECIAL[status]
     elif 400 <= status < 500:
-        assert ending == Dropped(DropReason.REFUSED, f"HTTP {status}")
+        assert ending == Dropped(DropReason.HTTP_4XX, f"HTTP {status}")
     else:
-        assert ending == Deferred(RetryReason.SERVER_ERROR, f"HTTP {status}")
+        assert ending == Deferred(RetryReason.HTTP_5XX, f"HTTP {status}")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,8 @@ def test_every_status_has_one_meaning(status: int) -> None:
         (503, RetryReason.RATE_LIMITED),
         (429, RetryReason.RATE_LIMITED),
         (408, RetryReason.TIMEOUT),
-        (500, RetryReason.SERVER_ERROR),
+        (404, RetryReason.NOT_FOUND),
+        (500, RetryReason.HTTP_5XX),
     ],
 )
 def test_a_server_that_names_a_moment_is_left_alone_until_then(status: int, reason: RetryReason) -> None:
@@ -88,8 +90,9 @@ def test_a_server_that_names_a_moment_is_left_alone_until_then(status: int, reas
     assert judge(status, {"retry-after": "90"}, NOW) == Deferred(reason, f"HTTP {status}", until)
 
 
-def test_a_503_with_a_retry_after_of_junk_is_a_server_error() -> None:
-    assert judge(503, {"retry-after": "later"}, NOW) == Deferred(RetryReason.SERVER_ERROR, "HTTP 503")
+@pytest.mark.parametrize("value", ["later", "", "-5", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_a_503_that_names_no_moment_to_come_is_a_server_error(value: str) -> None:
+    assert judge(503, {"retry-after": value}, NOW) == Deferred(RetryReason.HTTP_5XX, "HTTP 503")
 
 
 @pytest.mark.parametrize(
