@@ -12,7 +12,7 @@ known; each page's host is new, so its robots.txt is fetched, once, by both.
 
 import argparse
 import asyncio
-import os
+import json
 import signal
 import statistics
 import subprocess
@@ -21,22 +21,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
 import psutil
-import yaml
 from celery import Celery
 from rich.console import Console
 from rich.progress import track
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from websites import CHANGING, ROBOTS, etag, hosts
 
 from config.settings import SETTINGS_FILE, Settings, changed, inherited_environment
+from workers.app import make_app
 from workers.bootstrap import Steps, utc_now
 from workers.domain.outcomes import FeedOutcome, State
 from workers.domain.values import FeedEntry, Source
@@ -54,11 +54,13 @@ from workers.tasks import batches
 from workers.telemetry import configure_logging
 
 HERE = Path(__file__).parent
-#: A request of the bare loop: URL and headers.
-Request = tuple[str, dict[str, str]]
-#: Of a host; the real default is 5 s. A shorter one makes no CPU, only less waiting.
+#: Requests of the bare loop, URL and headers, one after another over one connection.
+Chain = list[tuple[str, dict[str, str]]]
+#: Of a host; the default is 5 s. With a shorter one the same is done and less waited.
 SPACING_S = 1.0
+SLICES = 10
 PAGE_HOSTS = 500
+MOST_HOSTS = 12_000
 SLICE_LIMIT_S = 300
 
 
@@ -88,41 +90,49 @@ def cpu_s(process: psutil.Process) -> float:
     return total
 
 
-async def bare(requests: Sequence[Request], at_once: int, robots_too: bool) -> None:
+async def bare(chains: Sequence[Chain], at_once: int) -> None:
     """Ask for everything with httpx alone, and forget the answers."""
     limits = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=5)  # as our own client
     async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=30) as client:
 
-        async def ask(url: str, headers: dict[str, str]) -> None:
-            if robots_too:
-                await client.get(httpx.URL(url).join("/robots.txt"), headers=headers)
-            answer = await client.get(url, headers=headers)
-            if answer.status_code not in {200, 304}:
-                raise SystemExit(f"{url}: HTTP {answer.status_code}")
+        async def ask(chain: Chain) -> None:
+            for url, headers in chain:
+                answer = await client.get(url, headers=headers)
+                if answer.status_code not in {200, 304}:
+                    raise SystemExit(f"{url}: HTTP {answer.status_code}")
 
-        for start in range(0, len(requests), at_once):
-            await asyncio.gather(*(ask(*one) for one in requests[start : start + at_once]))
+        for start in range(0, len(chains), at_once):
+            await asyncio.gather(*map(ask, chains[start : start + at_once]))
 
 
-@dataclass
+def bare_s(chains: Sequence[Chain], at_once: int) -> float:
+    """Return the CPU seconds of the bare loop."""
+    started = time.process_time()
+    asyncio.run(bare(chains, at_once))
+    return time.process_time() - started
+
+
+@dataclass(frozen=True, slots=True)
 class System:
-    """Servers, a worker of ours, and the web sites."""
+    """Servers and a worker of ours, and the web sites."""
 
     steps: Steps
     celery: Celery
-    sites: str  # port of the web sites
+    port: int  # of the web sites
     environment: dict[str, str]
-    parts: dict[str, psutil.Process] = field(default_factory=dict)
+    parts: dict[str, psutil.Process]
 
     @contextmanager
     def worker(self, queue: str) -> Iterator[None]:
         """Run one worker process that consumes this queue; the next step's messages stay in Redis."""
-        words = ("worker", "--queues", queue, "--concurrency", "1", "--hostname", "bench@%h", "--include")
         preload = "workers.tasks,workers.fetch.stage,workers.fetch.http,workers.poll.stage"
+        words = ("--queues", queue, "--concurrency", "1", "--hostname", "bench@%h", "--include", preload)
         quiet = ("--loglevel", "error", "--without-gossip", "--without-mingle")
-        command = [sys.executable, "-m", "celery", "-A", "workers.app", *words, preload, *quiet]
         process = subprocess.Popen(
-            command, env=self.environment, cwd=HERE.parent, stdout=subprocess.DEVNULL, start_new_session=True
+            [sys.executable, "-m", "celery", "-A", "workers.app", "worker", *words, *quiet],
+            env=self.environment,
+            cwd=HERE.parent,
+            stdout=subprocess.DEVNULL,
         )
         self.parts["worker"] = psutil.Process(process.pid)
         try:
@@ -132,60 +142,212 @@ class System:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
 
-    def cpu(self) -> dict[str, float]:
-        """Return the CPU seconds so far, by part."""
-        return {name: cpu_s(process) for name, process in self.parts.items()}
-
-    def ours(self, stage: str, count: int, is_done: Callable[[int], bool]) -> dict[str, float]:
+    def ours(self, stage: str, count: int, is_done: Callable[[], bool]) -> dict[str, float]:
         """Let the worker do what is due, `count` of it; return CPU seconds by part."""
-        before, started = self.cpu(), time.process_time()
-        found = STAGE[stage]
-        due = self.steps.sources.due(count) if found.takes is None else self.steps.ledger.due(found.takes, count)
+        before, started = self._cpu(), time.process_time()
+        takes = STAGE[stage].takes
+        due = self.steps.sources.due(count) if takes is None else self.steps.ledger.due(takes, count)
         if len(due) != count:
             raise SystemExit(f"{len(due)} of {count} were due")
         for ids in batches(due, size=self.steps.settings.batch_size, room=count):
-            self.celery.send_task(found.task, args=[ids], queue=stage)
+            self.celery.send_task(STAGE[stage].task, args=[ids], queue=stage)
         sweep = time.process_time() - started
         limit = time.monotonic() + SLICE_LIMIT_S
-        while not is_done(count):
+        while not is_done():
             if time.monotonic() > limit:
                 raise SystemExit(f"{stage}: not done after {SLICE_LIMIT_S} s")
             time.sleep(0.3)
         time.sleep(0.3)  # the last message is acknowledged
-        return {name: value - before[name] for name, value in self.cpu().items()} | {"sweep": sweep}
+        return {name: value - before[name] for name, value in self._cpu().items()} | {"sweep": sweep}
+
+    def _cpu(self) -> dict[str, float]:
+        return {name: cpu_s(process) for name, process in self.parts.items()}
 
     def count(self, table: Table, *conditions: Any) -> int:
         """Return the number of rows."""
         with self.steps.engine.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one())
 
-    def write(self, *statements: Any) -> None:
-        """Execute statements (or pairs of a statement and its rows) in one transaction."""
+    def write(self, statement: Any, rows: list[dict[str, Any]] | None = None) -> None:
+        """Execute one statement in a transaction of its own."""
         with self.steps.engine.begin() as connection:
-            for one in statements:
-                connection.execute(*one) if isinstance(one, tuple) else connection.execute(one)
+            connection.execute(statement, rows)
 
 
 def turns(
-    system: System, stage: str, slices: Sequence[Sequence[Request]], is_done: Callable[[int], bool], console: Console
+    system: System, stage: str, slices: Sequence[Sequence[Chain]], done: Callable[[], int], console: Console
 ) -> list[Slice]:
-    """Measure slice by slice; the two loops take turns at being first."""
-    made = []
-
-    def bare_s(requests: Sequence[Request]) -> float:
-        started = time.process_time()
-        asyncio.run(bare(requests, system.steps.settings.batch_size, robots_too=stage == "fetch" and number < FIRST))
-        return time.process_time() - started
-
-    FIRST = PAGE_HOSTS // len(slices[0])
-    for number, requests in enumerate(track(slices, description=stage, console=console)):
-        count = len(requests)
-        if number % 2:
-            parts, theirs = system.ours(stage, count, is_done), bare_s(requests)
-        else:
-            theirs, parts = bare_s(requests), system.ours(stage, count, is_done)
-        made.append(Slice(count, theirs, parts))
-    return made
+    """Measure slice by slice, each with both loops; they take turns at being first. The first slice warms up."""
+    made, at_once, finished = [], system.steps.settings.batch_size, 0
+    with system.worker(stage):
+        for number, chains in enumerate(track(slices, description=stage, console=console)):
+            finished += len(chains)
+            theirs = bare_s(chains, at_once) if number % 2 else 0.0
+            parts = system.ours(stage, len(chains), lambda: done() >= finished)  # noqa: B023  (called at once)
+            theirs = theirs or bare_s(chains, at_once)
+            made.append(Slice(len(chains), theirs, parts))
+    return made[1:]
 
 
 # --- polls --------------------------------------------------------------------------------------------------------
+
+
+def polls(system: System, slices: Sequence[int], console: Console) -> list[Slice]:
+    """Measure polls of sources that have been watched for long, one host each; `slices`: how many at a time."""
+    urls = [f"http://{name}:{system.port}/feed/{number}" for number, name in enumerate(hosts(sum(slices)))]
+    facts = {"language": "en", "country": "IE", "owner": "nobody", "state_owned": False}
+    system.steps.sources.sync([Source(id=f"feed{n}", name=f"Feed {n}", url=url, **facts) for n, url in enumerate(urls)])
+    known = {"verdict": "parse", "body": ROBOTS, "body_at": utc_now(), "expires_at": utc_now() + timedelta(days=1)}
+    system.write(insert(robots), [{"origin": url.rsplit("/", 2)[0], **known} for url in urls])
+    changing = [f"feed{number}" for number in range(0, len(urls), CHANGING)]
+    for start in track(range(0, len(changing), 50), description="reading feeds", console=console):
+        system.steps.poll(changing[start : start + 50], lambda _ids: None)
+    known_for_days = Habits(
+        answered_at=utc_now() - timedelta(minutes=15),
+        whole_at=utc_now() - timedelta(minutes=30),
+        found=48.0,
+        watched_h=48.0,
+        window=30,
+        silence=2,
+        says_304=True,
+        confirmed=3,
+    )
+    facts = {"polled_at": None, "not_before": func.now(), "habits": to_json(known_for_days), "etag": bindparam("tag")}
+    begin = utc_now() - timedelta(hours=1)
+    system.write(
+        update(source).where(source.c.id == bindparam("which")).values(facts | {"due_at": bindparam("due")}),
+        [
+            {"which": f"feed{number}", "tag": etag(number, 0), "due": begin + timedelta(seconds=number / 10)}
+            for number in range(len(urls))
+        ],
+    )
+    system.write(update(host).values(hinted_until=None))
+    httpx.get(f"http://127.0.0.1:{system.port}/next")
+    entries, headers = system.count(entry), {"accept": ACCEPT, **_headers(system)}
+    chains = [[(url, headers | {"if-none-match": etag(number, 0)})] for number, url in enumerate(urls)]
+    made = turns(
+        system, "poll", _cut(chains, slices), lambda: system.count(source, source.c.polled_at.is_not(None)), console
+    )
+    unchanged = system.count(source, source.c.last_outcome == FeedOutcome.NOT_MODIFIED)
+    new = system.count(entry) - entries
+    if (unchanged, new) != (len(urls) - len(changing), len(changing)):
+        raise SystemExit(f"{unchanged} of {len(urls)} polls unchanged, {new} new entries")
+    return made
+
+
+# --- pages --------------------------------------------------------------------------------------------------------
+
+
+def pages(system: System, slices: Sequence[int], console: Console) -> list[Slice]:
+    """Measure fetches, in each slice one page of each host; `slices`: how many hosts."""
+    system.write(delete(entry))
+    names, urls = hosts(max(slices) + slices[0]), []
+    facts = {"language": "en", "country": "IE", "owner": "nobody", "state_owned": False}
+    system.steps.sources.sync([Source(id="pages", name="Pages", url="http://pages.example/feed", **facts)])
+    for number, count in enumerate(slices):
+        these = names[:count] if number else names[-count:]  # those that warm up are not asked again
+        urls.append([f"http://{name}:{system.port}/page/{name}-{number}" for name in these])
+        found = tuple(FeedEntry(key=url, url=url, title="") for url in urls[-1])
+        (due,) = system.steps.sources.claim(["pages"])
+        result = PollResult(outcome=FeedOutcome.OK, schedule=lambda _new: Schedule(wait_s=0), entries=found)
+        system.steps.sources.record(due, result)
+    system.write(update(entry).values(due_at=entry.c.discovered_at))  # slice by slice
+    system.write(update(host).values(hinted_until=None, next_allowed_at=func.now()))
+    system.write(delete(robots))
+    chains, asked, headers = [], set(), _headers(system)
+    for these in urls:
+        chains.append([])
+        for url in these:
+            of = url.rsplit("/", 2)[0]
+            chains[-1].append([*([] if of in asked else [(f"{of}/robots.txt", headers)]), (url, headers)])
+            asked.add(of)
+    return turns(system, "fetch", chains, lambda: system.count(entry, entry.c.state == State.FETCHED), console)
+
+
+def _headers(system: System) -> dict[str, str]:
+    return {"user-agent": system.steps.settings.user_agent, "accept": "*/*", "accept-encoding": OFFERED}
+
+
+def _cut(chains: list[Chain], slices: Sequence[int]) -> list[list[Chain]]:
+    ends = list(accumulate(slices))
+    return [chains[end - count : end] for end, count in zip(ends, slices, strict=True)]
+
+
+# --- the whole ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def system_of(folder: Path) -> Iterator[System]:
+    """Start servers of our own and the web sites; stop them at the end."""
+    with ExitStack() as stack:
+
+        def start(command: list[str], **how: Any) -> "subprocess.Popen[str]":
+            process = subprocess.Popen(command, text=True, stderr=subprocess.DEVNULL, **how)
+            stack.callback(process.wait)
+            stack.callback(process.send_signal, signal.SIGINT)
+            return process
+
+        runtime = runtime_path(Path(tempfile.gettempdir()), folder)
+        postgres, redis = PostgresServer(folder, runtime), RedisServer(folder, runtime)
+        parts = {}
+        for name, server in (("postgres", postgres), ("redis", redis)):
+            server.prepare()
+            parts[name] = psutil.Process(start(server.command(), stdout=subprocess.DEVNULL).pid)
+            server.wait_ready(60)
+        sites = start([sys.executable, str(HERE / "websites.py")], stdout=subprocess.PIPE)
+        assert sites.stdout is not None
+        port = int(sites.stdout.readline())
+        given = {
+            "database_url": postgres.url,
+            "broker_url": redis.broker_url,
+            "allow_addresses": [f"{name}:{port}" for name in hosts(MOST_HOSTS)],
+            "host_delay_s": SPACING_S,
+            "log_level": "error",
+        }
+        file = folder / "settings.yaml"  # the environment does not hold ten thousand addresses
+        file.write_text(json.dumps(given))  # which is YAML
+        steps = Steps(changed(Settings(), **given))
+        stack.callback(steps.close)
+        migrate(steps.engine)
+        environment = inherited_environment() | {SETTINGS_FILE: str(file)}
+        yield System(steps, make_app(steps.settings), port, environment, parts)
+
+
+def shown(console: Console, made: Sequence[Slice], unit: str) -> None:
+    """Print what was measured: medians of the slices, with the least and the most."""
+    each = [one.ours / one.count * 1000 for one in made]
+    parts = {name: statistics.median(one.parts[name] / one.count * 1000 for one in made) for name in made[0].parts}
+    console.print(f"\n{sum(one.count for one in made)} {unit}s in {len(made)} slices; medians (least to most)")
+    console.print(
+        f"CPU a {unit}, all processes  {statistics.median(each):6.2f} ms ({min(each):.2f} to {max(each):.2f})"
+    )
+    console.print("  of it  " + "  ".join(f"{name} {ms:.2f}" for name, ms in parts.items()))
+    theirs = [one.bare / one.count * 1000 for one in made]
+    console.print(
+        f"bare httpx                {statistics.median(theirs):6.2f} ms ({min(theirs):.2f} to {max(theirs):.2f})"
+    )
+    console.print(f"{unit}s a second a core     {1000 / statistics.median(each):6.0f}")
+    ratios = [one.bare / one.ours for one in made]
+    console.print(
+        f"ratio bare : ours         {statistics.median(ratios):6.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+
+
+def main() -> None:
+    """Measure both and print them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=["polls", "pages"])
+    parser.add_argument("--polls", type=int, default=10_000)
+    parser.add_argument("--pages", type=int, default=5_000)
+    options = parser.parse_args()
+    configure_logging("bench", "error")
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="wirewatch-bench-") as folder, system_of(Path(folder)) as system:
+        if options.only != "pages":
+            shown(console, polls(system, [200, *[options.polls // SLICES] * SLICES], console), "poll")
+        if options.only != "polls":
+            shown(console, pages(system, [50, *[PAGE_HOSTS] * (options.pages // PAGE_HOSTS)], console), "page")
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,10 @@ from functools import lru_cache
 ENTRIES = 30
 #: One feed in so many changes.
 CHANGING = 20
-ROBOTS = b"User-agent: *\nDisallow: /search\nDisallow: /*?print=\nDisallow: /account/\n\nUser-agent: GreedyBot\nDisallow: /\n"
+ROBOTS = (
+    b"User-agent: *\nDisallow: /search\nDisallow: /*?print=\nDisallow: /account/\n\n"
+    b"User-agent: GreedyBot\nDisallow: /\n"
+)
 
 _SYLLABLES = ["ba", "den", "fo", "gri", "hal", "ka", "lem", "mo", "nir", "pe", "ral", "sta", "tu", "vor", "wen", "zi"]
 
@@ -57,7 +60,8 @@ def page(name: str) -> bytes:
     )
     text = "".join(f'<p class="article-paragraph">{_sentence(chance, 75)}</p>\n' for _ in range(40))
     teasers = "".join(
-        f'<div class="teaser"><a href="/news/{number}"><h3>{_sentence(chance, 9)}</h3></a></div>' for number in range(40)
+        f'<div class="teaser"><a href="/news/{number}"><h3>{_sentence(chance, 9)}</h3></a></div>'
+        for number in range(40)
     )
     script = "<script>" + "".join(f"window.s{number}={chance.random()};" for number in range(80)) + "</script>"
     whole = (

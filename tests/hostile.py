@@ -242,17 +242,21 @@ class Dns:
         self.known: dict[str, list[str]] = {}
         self.then: dict[str, list[str]] = {}  # the answer from the second question on
         self.asked: list[str] = []
+        self.waking = threading.Event()  # names of `.silent` have no answer before
+        real = socket.getaddrinfo
 
-        async def getaddrinfo(_loop: object, host: str, port: int, **_: object) -> list[Any]:
+        def getaddrinfo(host: str, port: int, **_: object) -> list[Any]:
             self.asked.append(host)
+            if host.endswith(".silent"):
+                self.waking.wait(30)
             if host not in self.known:
-                return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+                return real(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
             addresses = self.known[host]
             self.known[host] = self.then.get(host, addresses)
             families = {address: socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses}
             return [(family, socket.SOCK_STREAM, 6, "", (address, port)) for address, family in families.items()]
 
-        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 class Wire:

@@ -93,9 +93,9 @@ def make_classified(name: str | int = 0, *flags: Flag, fingerprint: str | None =
     )
 
 
-def make_ledger(engine: Engine, *, lease_s: float = 90, hint_lag_s: float = 30) -> Ledger:
-    """Return a ledger with the product's own times."""
-    return Ledger(engine, lease_s=lease_s, hint_lag_s=hint_lag_s)
+def make_ledger(engine: Engine, *, lease_s: float = 90, hint_lag_s: float = 30, **given: Any) -> Ledger:
+    """Return a ledger with the product's own times; without later looks, and hosts do not matter, unless asked."""
+    return Ledger(engine, lease_s=lease_s, hint_lag_s=hint_lag_s, **given)
 
 
 def make_source_ledger(engine: Engine, *, per_host: int | None = None, ahead_s: float = 0) -> SourceLedger:

@@ -1,6 +1,5 @@
 """The ledger's promises (RELIABILITY.md section 3), on the real PostgreSQL."""
 
-import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from psycopg import errors
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from tests.making import (
@@ -25,15 +24,9 @@ from tests.making import (
     let_wait_pass,
     make_article,
     make_classified,
-    make_feed_entry,
     make_ledger,
     make_page,
-    make_source,
-    make_source_ledger,
-    poll_result,
-    record,
     row_of,
-    run_sql,
     set_entry,
     settle_advanced,
 )
@@ -53,7 +46,6 @@ from workers.store.backoff import MAX_TRIES
 from workers.store.batch import run_batch
 from workers.store.ledger import Claim, Ledger, Settled
 from workers.store.pages import write_pages
-from workers.store.schema import entry
 
 
 def settle_one(engine: Engine, entry_id: UUID, ending: Outcome[Any]) -> Settled[Any]:
@@ -279,13 +271,13 @@ class TestDefer:
 
     def test_after_the_last_try_it_is_set_aside_with_its_last_reason(self, engine: Engine) -> None:
         (one,) = discover(engine)
-        tries = MAX_TRIES[RetryReason.SERVER_ERROR]
+        tries = MAX_TRIES[RetryReason.HTTP_5XX]
         for attempt in range(1, tries + 1):
             assert row_of(engine, one).state == "discovered"
-            settle_one(engine, one, Deferred(RetryReason.SERVER_ERROR, f"HTTP 503, try {attempt}"))
+            settle_one(engine, one, Deferred(RetryReason.HTTP_5XX, f"HTTP 503, try {attempt}"))
         ended = row_of(engine, one)
         assert (ended.state, ended.reason) == ("quarantined", "unreachable")
-        assert ended.detail == f"server_error: HTTP 503, try {tries}"
+        assert ended.detail == f"http_5xx: HTTP 503, try {tries}"
 
     def test_a_try_that_came_back_wipes_out_earlier_deaths(self, engine: Engine) -> None:
         (one,) = discover(engine)
@@ -702,107 +694,3 @@ class TestOutage:
         expire_leases(engine)
         ledger.claim([one], State.DISCOVERED)
         assert row_of(engine, one).crashes == 1
-
-
-DELAY_S = 5.0
-
-
-class TestHostDelay:
-    """Between two page fetches of one host lies at least the delay, whoever claims and whatever came before."""
-
-    def ledger(self, engine: Engine, delay_s: float = DELAY_S) -> Ledger:
-        return Ledger(engine, lease_s=90, hint_lag_s=30, host_delay_s=delay_s)
-
-    def after_a_pause(self, engine: Engine, *hosts: str, count: int = 30, delay_s: float = DELAY_S) -> list[UUID]:
-        """Return entries that were found an hour ago and are all due, `count` of each host."""
-        sources = make_source_ledger(engine, host_delay_s=delay_s)
-        sources.sync([make_source()])
-        links = [make_feed_entry(f"{host}{n}", url=f"https://{host}/{n}") for host in hosts for n in range(count)]
-        record(sources, "agency", poll_result(*links))
-        run_sql(engine, "UPDATE entry SET not_before = not_before - interval '1 h', due_at = now() - interval '30 min'")
-        run_sql(engine, "UPDATE host SET planned_until = planned_until - interval '1 h'")
-        ids = [due.id for due in self.ledger(engine).due(State.DISCOVERED, 1_000)]
-        assert len(ids) == count * len(hosts)
-        with engine.connect() as connection:
-            return list(connection.execute(select(entry.c.id).order_by(entry.c.not_before)).scalars())
-
-    def pass_time(self, engine: Engine, seconds: float) -> None:
-        """Let the clock of hosts and entries go on."""
-        run_sql(engine, f"UPDATE entry SET not_before = not_before - interval '{seconds} s'")
-        run_sql(
-            engine,
-            f"UPDATE host SET next_allowed_at = next_allowed_at - interval '{seconds} s',"
-            f" planned_until = planned_until - interval '{seconds} s'",
-        )
-
-    def test_after_a_pause_one_of_a_host_is_given_and_the_others_get_moments_of_their_own(self, engine: Engine) -> None:
-        ids = self.after_a_pause(engine, "one.example")
-        ledger = self.ledger(engine)
-        claims = [ledger.claim(ids[:20], State.DISCOVERED), ledger.claim(ids[20:], State.DISCOVERED)]
-        assert [len(claim.entries) for claim in claims] == [1, 0]
-        assert claims[0].entries[0].id == ids[0], "the one whose turn was first"
-        moments = []
-        for one in ids[1:]:
-            seen = row_of(engine, one)
-            assert (seen.attempt, seen.lease_token, seen.state) == (0, None, "discovered")
-            assert seen.due_at == seen.not_before > seen.now, "the sweeper hints when the moment has come"
-            moments.append(seen.not_before)
-        gaps = [(later - sooner).total_seconds() for sooner, later in itertools.pairwise(moments)]
-        assert gaps == [pytest.approx(DELAY_S)] * 28
-
-    def test_the_next_is_given_when_the_delay_is_over_and_not_before(self, engine: Engine) -> None:
-        ids = self.after_a_pause(engine, "one.example", count=3)
-        ledger = self.ledger(engine)
-        assert len(ledger.claim(ids, State.DISCOVERED).entries) == 1
-        let_wait_pass(engine)  # as if all were due again
-        assert not ledger.claim(ids, State.DISCOVERED)
-        self.pass_time(engine, DELAY_S)
-        let_wait_pass(engine)
-        assert len(ledger.claim(ids, State.DISCOVERED).entries) == 1
-
-    def test_every_host_gives_one(self, engine: Engine) -> None:
-        ids = self.after_a_pause(engine, "one.example", "two.example", "three.example", count=2)
-        given = self.ledger(engine).claim(ids, State.DISCOVERED).entries
-        assert sorted(one.url.split("/")[2] for one in given) == ["one.example", "three.example", "two.example"]
-
-    def test_workers_that_claim_at_once_never_get_two_of_one_host(self, engine: Engine) -> None:
-        hosts = ("one.example", "two.example", "three.example")
-        ids = self.after_a_pause(engine, *hosts, count=12)
-        ledger = self.ledger(engine)
-        for round_number in range(4):
-            together = threading.Barrier(2)
-
-            def claim(mine: list[UUID], barrier: threading.Barrier = together) -> list[str]:
-                barrier.wait(10)
-                return [one.url.split("/")[2] for one in ledger.claim(mine, State.DISCOVERED).entries]
-
-            with ThreadPoolExecutor(2) as pool:
-                given = [host for found in pool.map(claim, (ids[::2], ids[1::2])) for host in found]
-            assert sorted(given) == sorted(hosts), round_number
-            self.pass_time(engine, DELAY_S)
-            let_wait_pass(engine)
-
-    def test_without_a_delay_all_are_given(self, engine: Engine) -> None:
-        ids = self.after_a_pause(engine, "one.example", count=5)
-        assert len(self.ledger(engine, delay_s=0).claim(ids, State.DISCOVERED).entries) == 5
-
-    def test_it_is_about_fetching_only(self, engine: Engine) -> None:
-        ids = bring(engine, discover(engine, 3), State.FETCHED)
-        assert len(self.ledger(engine).claim(ids, State.FETCHED).entries) == 3
-
-    def test_nothing_is_claimed_as_nothing(self, engine: Engine) -> None:
-        assert not self.ledger(engine).claim([uuid4()], State.DISCOVERED)
-        assert count_of(engine, "host") == 0
-
-    def test_what_killed_its_process_waits_for_its_host_too_and_is_still_known(self, engine: Engine) -> None:
-        first, second = self.after_a_pause(engine, "one.example", count=2)
-        ledger = self.ledger(engine)
-        assert ledger.claim([first], State.DISCOVERED)
-        expire_leases(engine)
-        assert not ledger.claim([first], State.DISCOVERED), "its host was asked just now"
-        waiting = row_of(engine, first)
-        assert (waiting.attempt, waiting.crashes, waiting.lease_token is None) == (1, 0, False)
-        self.pass_time(engine, 10 * DELAY_S)
-        assert [(one.id, one.attempt) for one in ledger.claim([first], State.DISCOVERED).entries] == [(first, 2)]
-        assert row_of(engine, first).crashes == 1
-        assert not ledger.claim([second], State.DISCOVERED)

@@ -11,6 +11,7 @@ from workers.store.changes import number
 from workers.store.overview import (
     INVARIANTS,
     broken_invariants,
+    flow,
     ledger_rows,
     list_sources,
     overview,
@@ -88,43 +89,82 @@ def test_sources_and_rows_can_be_listed(engine: Engine) -> None:
     assert {"id", "url", "source_id", "state", "reason", "detail"} == set(rows[0])
 
 
-BREAKS = {
-    "every discovered link has a ledger row, and every row was seen in a feed": "DELETE FROM sighting",
-    "every classified article has exactly one `created` change": """
-        INSERT INTO change (event_id, entry_id, version, type, payload)
-        SELECT uuidv7(), entry_id, 2, 'created', '{}' FROM change""",
-    "every classified entry has its article": "DELETE FROM article",
-    "a change exists for classified entries only": """
-        UPDATE entry SET state = 'extracted', due_at = now() WHERE state = 'classified'""",
-    "the sequence has no gap": "UPDATE change SET seq = 2",
-    "every entry that ended without an article says why": """
-        ALTER TABLE entry DROP CONSTRAINT ck_entry_drop_reason;
-        UPDATE entry SET reason = NULL WHERE state = 'dropped'""",
-    "no ended entry is still leased": "UPDATE entry SET lease_token = gen_random_uuid() WHERE state = 'dropped'",
-    "nothing due is left lying for 10 minutes": "UPDATE entry SET due_at = now() - interval '11 min'",
-}
+BREAKS = [
+    ("every discovered link has a ledger row, and every row was seen in a feed", "DELETE FROM sighting"),
+    ("every published article has exactly one `created` change", "UPDATE change SET type = 'updated'"),
+    (
+        "every version of an article has its change, and every change its version",
+        """INSERT INTO change (event_id, entry_id, version, type, payload)
+           SELECT uuidv7(), entry_id, 2, 'updated', '{}' FROM change""",
+    ),
+    ("every published version has its text", "DELETE FROM article"),
+    (
+        "classified means published, and what ended otherwise was not",
+        "DELETE FROM change; UPDATE entry SET version = 0",
+    ),
+    *(
+        (
+            "classified means published, and what ended otherwise was not",
+            f"UPDATE entry SET state = '{state}', reason = '{reason}' WHERE version = 1",
+        )
+        for state, reason in (("dropped", "gone"), ("quarantined", "bug"))
+    ),
+    ("the sequence has no gap", "UPDATE change SET seq = 2"),
+    (
+        "every entry that ended without an article says why",
+        """ALTER TABLE entry DROP CONSTRAINT ck_entry_drop_reason;
+           UPDATE entry SET reason = NULL WHERE state = 'dropped'""",
+    ),
+    ("no ended entry is still leased", "UPDATE entry SET lease_token = gen_random_uuid() WHERE state = 'dropped'"),
+    (
+        "nothing due is left lying for 10 minutes",
+        "UPDATE entry SET due_at = now() - interval '11 min' WHERE state <> 'discovered'",
+    ),
+    (
+        "nothing due is left lying for 10 minutes while its host may be asked",
+        "UPDATE entry SET due_at = now() - interval '11 min' WHERE state = 'discovered'",
+    ),
+]
 
 
 def test_every_promise_is_broken_once_below() -> None:
-    assert set(BREAKS) == set(INVARIANTS)
+    assert {promise for promise, _ in BREAKS} == set(INVARIANTS)
 
 
-@pytest.mark.parametrize("promise", list(BREAKS))
-def test_a_broken_promise_is_seen_and_no_other(engine: Engine, promise: str) -> None:
+@pytest.mark.parametrize(("promise", "statement"), BREAKS)
+def test_a_broken_promise_is_seen_and_no_other(engine: Engine, promise: str, statement: str) -> None:
     every_end(engine)
     with engine.begin() as connection:
         number(connection)
     assert broken_invariants(engine) == {}
-    run_sql(engine, BREAKS[promise])
+    run_sql(engine, statement)
     broken = broken_invariants(engine)
     assert list(broken) == [promise]
     assert broken[promise]
 
 
+@pytest.mark.parametrize("column", ["next_allowed_at", "in_flight_until", "hinted_until"])
+def test_what_waits_for_its_host_is_not_left_lying(engine: Engine, column: str) -> None:
+    discover(engine, 3)
+    run_sql(engine, "UPDATE entry SET due_at = now() - interval '2 h'")
+    run_sql(engine, "INSERT INTO host (name, next_allowed_at) VALUES ('agency.example', now() - interval '2 h')")
+    assert overview(engine).oldest_due == flow(engine).oldest_due
+    assert broken_invariants(engine) != {}
+    run_sql(engine, f"UPDATE host SET {column} = now() - interval '1 min'")
+    assert broken_invariants(engine) == {}
+    found = flow(engine)
+    assert found.oldest_due is not None
+    assert found.oldest_due == overview(engine).oldest_due
+    assert timedelta(seconds=60) <= found.now - found.oldest_due < timedelta(seconds=90)
+
+
 def test_a_classified_article_without_its_change_is_seen(engine: Engine) -> None:
     bring(engine, discover(engine), State.CLASSIFIED)
     run_sql(engine, "DELETE FROM change")
-    assert list(broken_invariants(engine)) == ["every classified article has exactly one `created` change"]
+    assert list(broken_invariants(engine)) == [
+        "every published article has exactly one `created` change",
+        "every version of an article has its change, and every change its version",
+    ]
 
 
 def test_an_entry_that_waits_for_its_time_breaks_nothing(engine: Engine) -> None:

@@ -1,12 +1,12 @@
 """Sources in the ledger: what is watched, when it is asked, and what a poll leaves behind."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 from psycopg.errors import AdminShutdown
-from sqlalchemy import Engine, event, select, text
+from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import OperationalError
 
 from tests.making import (
@@ -16,13 +16,12 @@ from tests.making import (
     make_source_ledger,
     poll_result,
     record,
-    row_of,
     run_sql,
 )
-from workers.domain.outcomes import FeedOutcome, State
+from workers.domain.outcomes import FeedOutcome, Hop, State
 from workers.store.ledger import Due, Ledger
 from workers.store.schema import entry, source
-from workers.store.sources import Recorded, SourceLedger
+from workers.store.sources import Pending, Recorded, Schedule, SourceLedger
 
 
 def source_row(engine: Engine, name: str = "agency") -> Any:
@@ -60,7 +59,7 @@ class TestSync:
     def test_the_same_list_again_leaves_what_was_learnt(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
         sources.sync([make_source()])
-        record(sources, "agency", poll_result(etag='"1"', body_sha="x", next_poll_s=600, interval_s=450))
+        record(sources, "agency", poll_result(etag='"1"', body_sha="x", wait_s=600))
         before = source_row(engine)
         sources.sync([make_source()])
         assert source_row(engine)[:-1] == before[:-1]
@@ -69,7 +68,7 @@ class TestSync:
         sources = make_source_ledger(engine)
         sources.sync([make_source()])
         record(sources, "agency", poll_result(etag='"1"', last_modified="Sun", body_sha="x"))
-        record(sources, "agency", poll_result(outcome=FeedOutcome.TIMEOUT, next_poll_s=9_000))
+        record(sources, "agency", poll_result(outcome=FeedOutcome.TIMEOUT, was_read=False, wait_s=9_000))
         assert sources.due(10) == []
         assert not sources.claim(["agency"])
         sources.sync([make_source(url="https://agency.example/new")])
@@ -84,7 +83,7 @@ class TestSync:
         sources.sync([make_source(), make_source("other")])
         for name in ("agency", "other"):
             record(sources, name, poll_result(etag='"1"', body_sha="x"))
-            record(sources, name, poll_result(outcome=FeedOutcome.TIMEOUT, next_poll_s=80_000))
+            record(sources, name, poll_result(outcome=FeedOutcome.TIMEOUT, was_read=False, wait_s=80_000))
         sources.sync([make_source("other")])
         sources.sync([make_source(), make_source("other")])
         assert [due.id for due in sources.due(10)] == ["agency"], "the other was never away"
@@ -145,16 +144,16 @@ class TestClaim:
     def test_a_message_that_comes_twice_does_not_ask_the_outlet_twice(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
         sources.sync([make_source()])
-        record(sources, "agency", poll_result(next_poll_s=600))
+        record(sources, "agency", poll_result(wait_s=600))
         assert sources.claim(["agency"]) == []
 
     def test_it_says_what_the_last_answer_was(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
         sources.sync([make_source()])
-        record(sources, "agency", poll_result(etag='"1"', last_modified="Sun", body_sha="x", interval_s=300))
-        record(sources, "agency", poll_result(outcome=FeedOutcome.TIMEOUT, interval_s=300))
+        record(sources, "agency", poll_result(etag='"1"', last_modified="Sun", body_sha="x"))
+        record(sources, "agency", poll_result(outcome=FeedOutcome.TIMEOUT, was_read=False))
         (due,) = sources.claim(["agency"])
-        assert (due.etag, due.last_modified, due.body_sha, due.failures, due.interval_s) == ('"1"', "Sun", "x", 1, 300)
+        assert (due.etag, due.last_modified, due.body_sha, due.failures) == ('"1"', "Sun", "x", 1)
         assert due.source == make_source()
 
 
@@ -194,7 +193,7 @@ class TestDeath:
         sources = make_source_ledger(engine)
         sources.sync([make_source(name) for name in ("one", "two")])
         claimed = sources.claim(["one", "two"])
-        sources.record(claimed[0], poll_result(next_poll_s=600))
+        sources.record(claimed[0], poll_result(wait_s=600))
         with pytest.raises(OperationalError), sources.blameless(claimed):
             raise OperationalError("UPDATE", None, AdminShutdown())
         (again,) = sources.claim(["one", "two"])
@@ -253,7 +252,7 @@ class TestRecord:
         sources.sync([make_source()])
         record(sources, "agency", poll_result(etag='"1"', body_sha="x"))
         for outcome in (FeedOutcome.NOT_MODIFIED, FeedOutcome.TIMEOUT):
-            record(sources, "agency", poll_result(outcome=outcome))
+            record(sources, "agency", poll_result(outcome=outcome, was_read=False))
         assert (source_row(engine).etag, source_row(engine).body_sha) == ('"1"', "x")
 
     @pytest.mark.parametrize("text", ["a\0b", "half \ud800 character", "边" * 5_000])
@@ -300,9 +299,8 @@ class TestDiscover:
     def test_links_are_told_apart_by_their_canonical_url_and_fetched_as_given(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
         sources.sync([make_source()])
-        given = make_feed_entry(1, url="http://agency.example/a?utm_source=rss")
-        result = replace(poll_result(), entries=(("https://agency.example/a", given),))
-        assert record(sources, "agency", result).new == 1
+        given = make_feed_entry(1, url="https://AGENCY.example:443/b/../a/?utm_source=rss#top")
+        assert record(sources, "agency", poll_result(given)).new == 1
         again = make_feed_entry(1, url="https://agency.example/a")
         assert record(sources, "agency", poll_result(again)).new == 0
         with engine.connect() as connection:
@@ -317,62 +315,190 @@ class TestDiscover:
         assert len(ledger.claim(ready, State.DISCOVERED).entries) == 1
 
 
-class TestHostSpacing:
-    def waits(self, engine: Engine) -> list[float]:
-        with engine.connect() as connection:
-            query = text("SELECT extract(epoch FROM not_before - discovered_at)::float FROM entry ORDER BY 1")
-            return [round(one, 2) for one in connection.execute(query).scalars()]
-
-    def test_pages_of_one_host_are_fetched_one_after_the_other(self, engine: Engine) -> None:
-        sources = make_source_ledger(engine, host_delay_s=5)
+class TestSightings:
+    def test_a_key_that_changes_at_each_poll_makes_no_new_sightings(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
         sources.sync([make_source()])
-        found = record(sources, "agency", poll_result(*(make_feed_entry(number) for number in range(4))))
-        assert self.waits(engine) == [0, 5, 10, 15]
-        assert len(found.ready) == 1
-        first: UUID = found.ready[0]
-        assert row_of(engine, first).not_before <= row_of(engine, first).now
-        order = [row.feed["title"] for row in sorted(self._rows(engine), key=lambda row: row.not_before)]
-        assert order == [f"Title {number}" for number in range(4)], "the newest first, as feeds have them"
-        assert [row.feed["title"] for row in sorted(self._rows(engine), key=lambda row: row.id)] == order[::-1]
-        assert {row.host for row in self._rows(engine)} == {"agency.example"}
-        late = [row for row in self._rows(engine) if row.id != first]
-        assert all(row.due_at == row.not_before for row in late), "the sweeper hints when the moment has come"
+        fresh: list[int] = []
 
-    def test_the_next_poll_queues_up_behind_the_last_one(self, engine: Engine) -> None:
-        sources = make_source_ledger(engine, host_delay_s=100)
+        def schedule(new: int) -> Schedule:
+            fresh.append(new)
+            return Schedule(wait_s=0)
+
+        for number in range(3):
+            links = [make_feed_entry(name, key=f"poll {number} of {name}") for name in ("a", "b")]
+            record(sources, "agency", poll_result(*links, schedule=schedule))
+        assert (count_of(engine, "entry"), count_of(engine, "sighting")) == (2, 2)
+        assert fresh == [2, 0, 0]
+
+    def test_what_is_new_to_a_source_is_told_to_its_schedule_though_the_ledger_knew_it(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
         sources.sync([make_source("one"), make_source("two")])
-        record(sources, "one", poll_result(make_feed_entry(1), make_feed_entry(2)))
-        assert record(sources, "two", poll_result(make_feed_entry(3))).ready == ()
-        waits = self.waits(engine)
-        assert waits[:2] == [0, 100]
-        assert 190 < waits[2] <= 200
+        record(sources, "one", poll_result(make_feed_entry(1)))
+        fresh: list[int] = []
 
-    def test_hosts_do_not_wait_for_one_another(self, engine: Engine) -> None:
-        sources = make_source_ledger(engine, host_delay_s=5)
-        sources.sync([make_source()])
-        links = [make_feed_entry(number, url=f"https://host{number}.example/a") for number in range(3)]
-        assert len(record(sources, "agency", poll_result(*links)).ready) == 3
-        assert self.waits(engine) == [0, 0, 0]
+        def schedule(new: int) -> Schedule:
+            fresh.append(new)
+            return Schedule(wait_s=120, habits={"window": new})
 
-    @pytest.mark.parametrize("host_delay_s", [0, 5])
-    def test_all_moments_of_a_poll_are_written_at_once(self, engine: Engine, host_delay_s: float) -> None:
-        sources = make_source_ledger(engine, host_delay_s=host_delay_s)
+        assert record(sources, "two", poll_result(make_feed_entry(1), schedule=schedule)).new == 0
+        row = source_row(engine, "two")
+        assert (fresh, row.habits) == ([1], {"window": 1})
+        assert 115 < (row.not_before - row.now).total_seconds() <= 120
+        assert row.due_at == row.not_before
+
+    def test_habits_are_kept_until_others_are_learned_and_given_with_the_claim(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
         sources.sync([make_source()])
-        links = [make_feed_entry(number, url=f"https://host{number % 4}.example/{number}") for number in range(12)]
+        record(sources, "agency", poll_result(schedule=lambda _: Schedule(wait_s=0, habits={"rate": 2.5})))
+        record(sources, "agency", poll_result(outcome=FeedOutcome.TIMEOUT))
         (due,) = sources.claim(["agency"])
-        asked: list[str] = []
-        event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
-        assert sources.record(due, poll_result(*links)).new == 12
-        assert len([one for one in asked if one.startswith("UPDATE entry")]) == 1
-        assert len([one for one in asked if one.startswith("INSERT INTO host")]) == bool(host_delay_s)
+        assert due.habits == {"rate": 2.5}
 
-    def test_a_host_that_was_left_in_peace_may_be_asked_at_once(self, engine: Engine) -> None:
-        sources = make_source_ledger(engine, host_delay_s=5)
+
+MOVED = "https://new.example/rss"
+
+
+class TestMoves:
+    """A permanent redirect seen three times in a row moves the source."""
+
+    def watch(self, engine: Engine) -> SourceLedger:
+        sources = make_source_ledger(engine)
         sources.sync([make_source()])
-        record(sources, "agency", poll_result(make_feed_entry(1)))
-        run_sql(engine, "UPDATE host SET planned_until = now() - interval '1 h'")
-        assert len(record(sources, "agency", poll_result(make_feed_entry(2))).ready) == 1
+        return sources
 
-    def _rows(self, engine: Engine) -> list[Any]:
-        with engine.connect() as connection:
-            return list(connection.execute(select(entry)))
+    def poll(self, sources: SourceLedger, *targets: str | None, **facts: Any) -> None:
+        for moving_to in targets:
+            record(sources, "agency", poll_result(moving_to=moving_to, **facts))
+
+    def asked_at(self, sources: SourceLedger) -> str:
+        (due,) = sources.claim(["agency"])
+        sources.record(due, poll_result(outcome=None))
+        return due.next_url
+
+    def test_two_times_do_not_move_it_three_do_with_its_history(self, engine: Engine) -> None:
+        sources = self.watch(engine)
+        self.poll(sources, MOVED, MOVED)
+        row = source_row(engine)
+        assert (row.address, row.moving_to, row.moving_seen, row.moves) == (None, MOVED, 2, [])
+        assert self.asked_at(sources) == "https://agency.example/rss"
+        self.poll(sources, MOVED)
+        row = source_row(engine)
+        assert (row.address, row.moving_to, row.moving_seen) == (MOVED, None, 0)
+        (move,) = row.moves
+        assert (move["from"], move["to"]) == ("https://agency.example/rss", MOVED)
+        assert abs((datetime.fromisoformat(move["at"]) - row.now).total_seconds()) < 60
+        assert self.asked_at(sources) == MOVED
+        assert row.url == "https://agency.example/rss", "what the operator wrote is left"
+
+    @pytest.mark.parametrize("between", [None, "https://elsewhere.example/rss"])
+    def test_another_answer_in_between_starts_the_count_again(self, engine: Engine, between: str | None) -> None:
+        sources = self.watch(engine)
+        self.poll(sources, MOVED, MOVED, between, MOVED, MOVED)
+        assert (source_row(engine).address, source_row(engine).moving_seen) == (None, 2)
+        self.poll(sources, MOVED)
+        assert source_row(engine).address == MOVED
+
+    @pytest.mark.parametrize("outcome", [FeedOutcome.TIMEOUT, FeedOutcome.NOT_A_FEED, None])
+    def test_a_poll_that_brought_no_answer_neither_counts_nor_starts_again(
+        self, engine: Engine, outcome: FeedOutcome | None
+    ) -> None:
+        sources = self.watch(engine)
+        self.poll(sources, MOVED, MOVED)
+        self.poll(sources, MOVED, outcome=outcome)
+        assert (source_row(engine).address, source_row(engine).moving_seen) == (None, 2)
+        self.poll(sources, MOVED)
+        assert source_row(engine).address == MOVED
+
+    def test_it_may_move_on(self, engine: Engine) -> None:
+        sources = self.watch(engine)
+        further = "https://newer.example/rss"
+        self.poll(sources, *[MOVED] * 3, *[further] * 3)
+        assert source_row(engine).address == further
+        assert [(one["from"], one["to"]) for one in source_row(engine).moves] == [
+            ("https://agency.example/rss", MOVED), (MOVED, further),
+        ]  # fmt: skip
+
+    def test_an_operators_new_url_resets_it_and_the_old_one_again_does_not(self, engine: Engine) -> None:
+        sources = self.watch(engine)
+        self.poll(sources, *[MOVED] * 3, "https://third.example/rss")
+        sources.sync([make_source()])
+        assert (source_row(engine).address, source_row(engine).moving_seen) == (MOVED, 1)
+        sources.sync([make_source(url="https://agency.example/new")])
+        row = source_row(engine)
+        assert (row.address, row.moving_to, row.moving_seen) == (None, None, 0)
+        assert len(row.moves) == 1, "its history is kept"
+        assert self.asked_at(sources) == "https://agency.example/new"
+
+    def test_a_moved_source_that_is_parked_is_asked_at_its_url_again(self, engine: Engine) -> None:
+        sources = self.watch(engine)
+        self.poll(sources, *[MOVED] * 3)
+        self.poll(sources, None, outcome=FeedOutcome.DNS, parked=False)
+        assert self.asked_at(sources) == MOVED
+        self.poll(sources, None, outcome=FeedOutcome.DNS, parked=True)
+        assert self.asked_at(sources) == "https://agency.example/rss"
+        assert source_row(engine).address is None
+
+
+class TestPending:
+    """A poll that is not at its end."""
+
+    def test_what_is_left_to_do_is_given_with_the_next_claim(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source(kind="sitemap")])
+        hops = (Hop(302, "https://agency.example/index.xml"), Hop(301, "https://cdn.example/index.xml"))
+        record(sources, "agency", poll_result(outcome=None, pending=Pending(hops=hops)))
+        (due,) = sources.claim(["agency"])
+        assert (due.pending.hops, due.next_url) == (hops, "https://cdn.example/index.xml")
+        assert due.asked_at == "https://agency.example/rss"
+        documents = ("https://agency.example/1.xml", "https://agency.example/2.xml")
+        pending = Pending(documents=documents, entries=7, new=1)
+        sources.record(due, poll_result(make_feed_entry(1), make_feed_entry(2), outcome=None, pending=pending))
+        (due,) = sources.claim(["agency"])
+        assert due.pending == replace(pending, new=3), "what this part brought is counted to the whole"
+        assert (due.next_url, due.asked_at) == (documents[0], documents[0])
+        sources.record(due, poll_result())
+        (due,) = sources.claim(["agency"])
+        assert due.pending == Pending()
+
+    def test_a_poll_that_is_not_at_its_end_counts_nothing_but_its_entries(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source()])
+        record(sources, "agency", poll_result(outcome=FeedOutcome.TIMEOUT, detail="no answer"))
+        before = source_row(engine)
+        pending = Pending(documents=("https://agency.example/1.xml",))
+        more = poll_result(make_feed_entry(1), outcome=None, pending=pending, wait_s=60, cut=5, etag='"2"')
+        assert record(sources, "agency", more).new == 1
+        after = source_row(engine)
+        kept = ("outcomes", "last_outcome", "last_error", "failures", "polled_at", "succeeded_at", "cut", "etag")
+        assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
+        assert after.lease_token is None
+        assert after.found_at is not None
+        assert 55 < (after.not_before - after.now).total_seconds() <= 60
+
+    def test_a_part_of_an_index_says_nothing_of_the_index_itself(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source()])
+        record(sources, "agency", poll_result(etag='"index"', body_sha="x", moving_to=MOVED))
+        pending = Pending(documents=("https://agency.example/1.xml",))
+        record(sources, "agency", poll_result(outcome=None, pending=pending))
+        record(sources, "agency", poll_result(etag='"part"', body_sha="y"))
+        row = source_row(engine)
+        assert (row.etag, row.body_sha, row.moving_seen) == ('"index"', "x", 1)
+
+    def test_a_new_url_forgets_what_was_left_to_do_of_the_old_one(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source()])
+        left = Pending(documents=("https://agency.example/1.xml",))
+        keep = Schedule(wait_s=0, habits={"rate": 1})
+        record(sources, "agency", poll_result(outcome=None, pending=left, schedule=lambda _: keep))
+        sources.sync([make_source(url="https://agency.example/new")])
+        (due,) = sources.claim(["agency"])
+        assert (due.pending, due.habits) == (Pending(), {})
+
+    def test_entries_over_the_cap_add_up(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source()])
+        for cut in (3, 0, 4):
+            record(sources, "agency", poll_result(make_feed_entry(), cut=cut))
+        assert source_row(engine).cut == 7

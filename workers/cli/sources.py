@@ -35,7 +35,6 @@ console = Console(highlight=False)
 
 def add_to(root: typer.Typer) -> None:
     """Register the commands."""
-    app.command()(add)
     root.add_typer(app, name="sources", rich_help_panel="What is watched")
 
 
@@ -106,6 +105,9 @@ def _explain(specs: tuple[SourceSpec, ...], rows: dict[str, Any], found: Overvie
     for spec in specs:
         if spec.robots == "ignore":
             console.print(f"[bold]{spec.id}[/]: robots: ignore (its robots.txt is not asked)")
+
+
+app.command()(add)
 
 
 @app.command()

@@ -6,6 +6,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import httpcore
@@ -19,6 +21,9 @@ PORTS = {80, 443}
 #: For one address of a name, so that a dead one (IPv6 without a route) leaves time for the next: a lost SYN is sent
 #: again after 1 s and 3 s.
 CONNECT_S = 5.0
+#: Names that are looked up at once. More than asyncio's own threads (6 on two cores), which the store needs too: names
+#: whose servers never answer hold a thread for some 10 to 30 s each.
+LOOKUPS = 64
 #: What may come before a body: the head (h11 refuses one of over 100 KiB) and interim answers, each of which costs some
 #: 60 microseconds of CPU.
 HEAD_BYTES = 256 << 10
@@ -34,6 +39,11 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         self._allowed = frozenset(pair.lower().replace("[", "").replace("]", "") for pair in allowed)
         self._ports = PORTS | set(ports)
         self._plain = httpcore.AnyIOBackend()
+        self._resolvers = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="dns")
+
+    def close(self) -> None:
+        """Look up no more names; who waits for one need not."""
+        self._resolvers.shutdown(wait=False, cancel_futures=True)
 
     async def connect_tcp(
         self,
@@ -64,7 +74,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def _resolve(self, host: str, port: int) -> list[str]:
         """Return the addresses of a name, at least one."""
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().run_in_executor(self._resolvers, look_up)
         except UnicodeError as error:  # no such name can exist: an empty label, or one of over 63 bytes
             raise FetchFailed(Dropped(DropReason.BAD_URL, f"{host}: {error}"[:500])) from error
         except OSError as error:

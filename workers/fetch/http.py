@@ -80,11 +80,13 @@ class HttpClient:
         self._headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": OFFERED}
         # The transport alone: httpx.AsyncClient brings cookies, proxies and password files from outside, and reads
         # each Location before we have checked it.
-        self._transport = GuardedTransport(GuardedBackend(allowed, ports))
+        self._backend = GuardedBackend(allowed, ports)
+        self._transport = GuardedTransport(self._backend)
 
     async def close(self) -> None:
         """Give back every connection."""
         await self._transport.aclose()
+        self._backend.close()
 
     async def __call__(
         self,

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from workers.domain.outcomes import Deferred, Dropped, DropReason, Hop, RetryReason
@@ -23,6 +22,8 @@ from workers.fetch.manners import retry_after
 from workers.fetch.robots import MAX_AGE, MAX_BYTES, Rules, lifetime, origin, parse_robots, robots_url, verdict
 from workers.store.hosts import Ended, Turn
 from workers.store.robots import KnownRobots
+from workers.store.rows import host_of
+from workers.store.text import storable
 
 #: A robots.txt whose server fails is asked for again after this.
 UNKNOWN_S = 1_800.0
@@ -151,8 +152,8 @@ class PoliteSession:
     def __init__(self, outside: Outside, urls: list[str]) -> None:
         self._outside = outside
         self._token = uuid4()
-        self._expected = Counter(_host_name(url) for url in urls)
-        self._origins = {origin(url) for url in urls if _host_name(url)}
+        self._expected = Counter(host_of(url) for url in urls)
+        self._origins = {of for url in urls if (of := _origin(url))}
         self._hosts: dict[str, _Host] = {}
         self._failing: dict[str, KnownRobots] = {}  # origins whose robots.txt is not known and cannot be had now
         self._reserving = asyncio.Lock()
@@ -223,9 +224,9 @@ class PoliteSession:
         """See `ports.Session`."""
         target = hops[-1].url if hops else url
         ask = partial(self._outside.http, url, headers=headers, accept=accept, hops=hops)
-        name = _host_name(target)
-        if not name:
-            return await ask()  # no host, no turn: the client says what is wrong with it
+        name = host_of(target)
+        if not name or not _origin(target):  # nothing goes out without a turn
+            raise FetchFailed(Dropped(DropReason.BAD_URL, "not http(s), or no host"))
         host = await self._host(name)
         try:
             async with AsyncExitStack() as held:
@@ -290,14 +291,13 @@ class PoliteSession:
     async def _before_hop(self, path: list[_Host], held: AsyncExitStack, robots: bool, url: str) -> None:
         """Give a redirect the manners of any other request."""
         _begin_gap(path[-1])
-        name = _host_name(url)
-        if not name:
-            return
+        name = host_of(url)
         if name != path[-1].name:
             host = await self._host(name)
-            if host.lock.locked():  # waiting for it while holding another: two of us would wait for each other
-                raise self._waiting(host)
-            await self._enter(host, held)
+            if all(host is not one for one in path):  # back to one of them: it is in hand
+                if host.lock.locked():  # waiting for it while holding another: two of us would wait for each other
+                    raise self._waiting(host)
+                await self._enter(host, held)
             path.append(host)
         if robots:
             await self._check_robots(url, path[-1])
@@ -327,13 +327,13 @@ class PoliteSession:
 
     async def _fetch_robots(self, of: str, host: _Host) -> Rules | None:
         await self._pace(host)
-        path = [host]
-        before_hop = partial(self._before_robots_hop, path)
+        path, hops = [host], list[str]()
+        before_hop = partial(self._before_robots_hop, path, hops)
         ask = partial(self._outside.http, robots_url(of), first_bytes=MAX_BYTES, any_status=True, before_hop=before_hop)
         try:
             response = await self._ask(path, ask)
         except FetchFailed as failure:
-            found = _without_answer(failure.ending)
+            found = _without_answer(failure.ending, redirected=bool(hops))
         else:
             found = _found(response)
             if response.status in {429, 503}:
@@ -343,8 +343,13 @@ class PoliteSession:
         self._take_known({of: kept})
         return self._outside.rules(of)
 
-    async def _before_robots_hop(self, path: list[_Host], url: str) -> None:
-        if _host_name(url) == path[-1].name and self._outside.delay_s:
+    async def _before_robots_hop(self, path: list[_Host], hops: list[str], url: str) -> None:
+        hops.append(url)
+        name = host_of(url)
+        if name != path[-1].name:  # one request a day, not worth a turn; what comes of it is not held against ours
+            _begin_gap(path[-1])
+            path.append(_Host(name, granted=True, opens_at=0.0, gap_s=self._outside.delay_s))
+        elif self._outside.delay_s:
             await asyncio.sleep(min(path[-1].gap_s, ROBOTS_HOP_S))
 
 
@@ -356,10 +361,12 @@ def _found(response: Response) -> KnownRobots:
     return KnownRobots(verdict=said, body=body, expires_s=lifetime(response.headers).total_seconds())
 
 
-def _without_answer(ending: Dropped | Deferred) -> KnownRobots:
+def _without_answer(ending: Dropped | Deferred, *, redirected: bool) -> KnownRobots:
     """Return what a robots.txt without an answer means; raises FetchFailed where it means the same for the page."""
     if ending.reason is DropReason.REDIRECT_LOOP:  # "unavailable" (RFC 9309 section 2.3.1.2): as if there were none
         return KnownRobots(verdict="allow", expires_s=MAX_AGE.total_seconds(), detail=ending.detail)
+    if redirected or not (isinstance(ending, Dropped) or ending.reason in UNREACHABLE):  # says nothing of the page
+        return KnownRobots(verdict="unknown", expires_s=UNKNOWN_S, detail=f"{ending.reason}: {ending.detail}")
     if isinstance(ending, Deferred):
         raise FetchFailed(replace(ending, detail=f"robots.txt: {ending.detail}", hops=()))
     raise FetchFailed(replace(ending, detail=f"robots.txt: {ending.detail}"))
@@ -370,8 +377,10 @@ def _begin_gap(host: _Host) -> None:
     host.opens_at = max(host.opens_at, time.monotonic() + host.gap_s)
 
 
-def _host_name(url: str) -> str:
+def _origin(url: str) -> str:
+    """Return the origin of a URL; "" where it has none that could be asked or written down."""
     try:
-        return (urlsplit(url).hostname or "").rstrip(".")
+        of = origin(url)
     except ValueError:
         return ""
+    return of if of == storable(of) else ""

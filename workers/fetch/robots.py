@@ -79,12 +79,12 @@ def parse_robots(body: bytes) -> Rules:
 def verdict(status: int) -> Verdict:
     """Return what the final status of /robots.txt means (RFC 9309 section 2.3.1).
 
-    "allow": there are no rules. "unknown": nothing may be fetched until the rules are known; 408, 421, 425 and 429
-    are among these, as their host says "later" and not "never".
+    "allow": there are no rules. "unknown": nothing may be fetched until the rules are known. A 429 is an "allow" as
+    every 4xx; that its host wants fewer requests is heard by whoever made this one.
     """
     if 200 <= status < 300:
         return "parse"
-    return "allow" if 400 <= status < 500 and status not in {408, 421, 425, 429} else "unknown"
+    return "allow" if 400 <= status < 500 else "unknown"
 
 
 def lifetime(headers: Mapping[str, str]) -> timedelta:

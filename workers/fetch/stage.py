@@ -57,12 +57,12 @@ async def _fetch(
             done, _ = await asyncio.wait(waiting, timeout=SETTLE_EVERY_S)
             if not done:
                 continue
-            await session.release_idle()
             endings = [(waiting.pop(task), task.result()) for task in done]
             settle = partial(ledger.settle, claim, endings, to=State.FETCHED, write=write_pages)
             # in a thread: the deadlines of the other pages run on
             step = await asyncio.to_thread(insist, settle, until=claim.until)
             settled.add(step)
+            await session.release_idle()  # only now: while the store was away, it could not be told
             if hand_on is not None and step.advanced:
                 await asyncio.to_thread(hand_on, step.advanced)
     finally:  # the store failed: nobody waits for the others any more

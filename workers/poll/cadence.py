@@ -23,7 +23,7 @@ GAP_FACTOR = 2.0
 
 #: Of the wait; spreads sources that were added together.
 JITTER = 0.1
-#: Failures in a row. The doubling has reached a day by then: a busy source has been away for two days, a quiet one nine.
+#: Failures in a row. The doubling has reached a day by then: a busy source was away for two days, a quiet one for nine.
 PARKED_AFTER = 10
 
 #: A validator is believed this long without a look at the whole body: with `JITTER` it stays under 6 hours, the longest

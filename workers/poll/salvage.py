@@ -12,11 +12,15 @@ ENTRY_END = re.compile(r"</(?:\w+:)?(?:item|entry)\s*>", re.IGNORECASE)
 def bounded(text: str) -> tuple[str, int]:
     """Return the text with its first `MAX_ENTRIES` entries, and how many were left out.
 
-    Before the parser sees it: feedparser takes about 1 ms for an entry, and 10 MB hold 100,000 of them.
+    Before the parser sees it: feedparser takes some 0.2 ms for an entry, and 10 MB hold a million.
     """
-    ends = [match.end() for match in ENTRY_END.finditer(text)]
-    over = len(ends) - MAX_ENTRIES
-    return (text[: ends[MAX_ENTRIES - 1]] + text[ends[-1] :], over) if over > 0 else (text, 0)
+    starts = [match.start() for match in ENTRY_START.finditer(text)]
+    over = len(starts) - MAX_ENTRIES
+    if over <= 0:
+        return text, 0
+    first_left = starts[MAX_ENTRIES]
+    ends = [match.end() for match in ENTRY_END.finditer(text, first_left)]
+    return text[:first_left] + (text[ends[-1] :] if ends else ""), over
 
 
 def pieces(text: str) -> tuple[str, list[str]]:

@@ -7,7 +7,7 @@ the ledger knows it ever after; of more nobody can tell what is new, and none is
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -42,6 +42,7 @@ class Listed:
     published: datetime | None = None
     title: str = ""
     language: str = ""
+    outlet: str = ""  # what the publication is called
     is_news: bool = False
 
 
@@ -102,7 +103,8 @@ def _listed(element: etree._Element) -> Listed:
         changed=sitemap_moment(said.get("lastmod", "")),
         published=sitemap_moment(said.get("publication_date", "")),
         title=plain_text(said.get("title"))[:MAX_TITLE],
-        language=said.get("language", ""),
+        language=said.get("language", "")[:40],
+        outlet=plain_text(said.get("name"))[:MAX_TITLE],
         is_news="publication_date" in said or "publication" in said,
     )
 
@@ -129,8 +131,13 @@ def _pages(listed: list[Listed], url: str, now: datetime) -> ParsedFeed:
         undated = []
     wanted = set(map(id, [*recent, *undated]))
     read = taken([one for one in listed if id(one) in wanted], _entry, url, notes=notes)
-    languages = {one.language for one in recent if one.language}
-    return replace(read, language=languages.pop() if len(languages) == 1 else "")
+    return replace(read, title=_only(one.outlet for one in recent), language=_only(one.language for one in recent))
+
+
+def _only(values: Iterable[str]) -> str:
+    """Return the value that all have which have one; "" where they differ."""
+    distinct = {value for value in values if value}
+    return distinct.pop() if len(distinct) == 1 else ""
 
 
 def _date(one: Listed) -> datetime | None:

@@ -5,7 +5,7 @@ import random
 import re
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -23,6 +23,10 @@ from workers.store.sources import Pending, PollResult, Recorded, Schedule, Sourc
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 
 MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
+
+
+#: What is done is recorded at least this often, so that one slow source does not hold up its batch-mates.
+RECORD_EVERY_S = 0.5
 
 
 @dataclass(slots=True)
@@ -47,6 +51,9 @@ class Answer:
     conditional: bool = False  # validators were sent
 
 
+Asked = tuple[SourceDue, Answer]
+
+
 async def poll_sources(
     ids: Iterable[str],
     *,
@@ -56,7 +63,7 @@ async def poll_sources(
     clock: Callable[[], datetime],
     hand_on: Callable[[list[UUID]], None] | None = None,
 ) -> Polled:
-    """Poll these sources at the same time; record each as it is done.
+    """Poll these sources at the same time; record them as they are done.
 
     `hand_on` is called, in a thread, with the entries that may be fetched at once, after each poll that found some.
     One that cannot be recorded does not keep its batch-mates; the first such error is raised when all were tried.
@@ -85,17 +92,19 @@ async def _poll(
     asked = {asyncio.create_task(ask(due, session, now=clock())): due for due in claimed}
     try:
         while asked:
-            done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(asked, timeout=RECORD_EVERY_S)
+            if not done:
+                continue
             await session.release_idle()  # first: what was found is often fetched from the same host
-            for task in done:
-                due = asked.pop(task)
+            answers = [(asked.pop(task), task.result()) for task in done]
+            for group in _groups(answers):
                 try:
-                    outcome, recorded = await _record(sources, due, task.result(), bounds=bounds, now=clock())
-                    polled.new += recorded.new
-                    polled.ready += recorded.ready
-                    polled.counts[outcome or "waiting"] += 1
-                    if hand_on is not None and recorded.ready:
-                        await asyncio.to_thread(hand_on, list(recorded.ready))
+                    for outcome, recorded in await _record(sources, group, bounds=bounds, now=clock()):
+                        polled.new += recorded.new
+                        polled.ready += recorded.ready
+                        polled.counts[outcome or "waiting"] += 1
+                        if hand_on is not None and recorded.ready:
+                            await asyncio.to_thread(hand_on, list(recorded.ready))
                 except Exception as error:  # noqa: BLE001  (raised below, when its batch-mates are recorded)
                     errors.append(error)
         if errors:
@@ -106,25 +115,45 @@ async def _poll(
         await asyncio.gather(*asked, return_exceptions=True)
 
 
+def _groups(answers: Iterable[Asked]) -> list[list[Asked]]:
+    """Return answers as they are recorded: those without entries, which are most, in one statement."""
+    quiet, found = [], []
+    for due, answer in answers:
+        if answer.feed is not None and answer.feed.entries:
+            found.append([(due, answer)])
+        else:
+            quiet.append((due, answer))
+    return [quiet, *found] if quiet else found
+
+
 async def _record(
-    sources: SourceLedger, due: SourceDue, answer: Answer, *, bounds: Bounds, now: datetime
-) -> tuple[FeedOutcome | None, Recorded]:
-    """Record an answer; where that fails in a way that nobody expected, record the bug instead.
+    sources: SourceLedger, group: Sequence[Asked], *, bounds: Bounds, now: datetime
+) -> list[tuple[FeedOutcome | None, Recorded]]:
+    """Record a group of answers; where that fails in a way that nobody expected, each alone, and then as a bug.
 
     In a thread: while the store is waited for, the deadlines of the batch-mates run on.
     """
 
-    def record(answer: Answer) -> Recorded:
-        result = decide(due, answer, now=now, bounds=bounds, jitter=random.random())  # noqa: S311
-        return insist(partial(sources.record, due, result), until=due.until)
+    def record(answers: Sequence[Asked]) -> list[tuple[FeedOutcome | None, Recorded]]:
+        polls = [
+            (due, decide(due, answer, now=now, bounds=bounds, jitter=random.random()))  # noqa: S311
+            for due, answer in answers
+        ]
+        until = min(due.until for due, _ in polls)
+        if len(polls) == 1:
+            return [(polls[0][1].outcome, insist(partial(sources.record, *polls[0]), until=until))]
+        insist(partial(sources.record_quiet, polls), until=until)
+        return [(result.outcome, Recorded()) for _, result in polls]
 
     try:
-        return answer.outcome, await asyncio.to_thread(record, answer)
+        return await asyncio.to_thread(record, group)
     except Exception as error:
         if is_away(error):
             raise
         bug = Answer(outcome=FeedOutcome.BUG, detail=traceback.format_exc())
-    return bug.outcome, await asyncio.to_thread(record, bug)
+    if len(group) == 1:
+        return await asyncio.to_thread(record, [(group[0][0], bug)])
+    return [done for one in group for done in await _record(sources, [one], bounds=bounds, now=now)]
 
 
 async def ask(due: SourceDue, session: Session, *, now: datetime) -> Answer:
@@ -178,7 +207,9 @@ def decide(due: SourceDue, answer: Answer, *, now: datetime, bounds: Bounds, jit
     if outcome is None:
         wait_s = (answer.until - now).total_seconds() if answer.until else bounds.least
         later = Schedule(wait_s=max(wait_s, 0.0))
-        held = Pending(hops=answer.hops, documents=pending.documents, entries=pending.entries, new=pending.new)
+        held = Pending(
+            hops=answer.hops or pending.hops, documents=pending.documents, entries=pending.entries, new=pending.new
+        )
         return PollResult(outcome=None, schedule=lambda _new: later, detail=answer.detail, pending=held)
     more = pending.documents[1:] if pending.documents else (answer.feed.more if answer.feed else ())
     failed = not outcome.is_success and not entries

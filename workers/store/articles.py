@@ -35,7 +35,9 @@ def write_articles(connection: Connection, made: Sequence[tuple[Entry, Article]]
     claims = [
         (one.id, one.url, canonical)
         for one, value in made
-        if not one.version and (canonical := accepted_canonical(value.url, value.canonical_url or "")) is not None
+        if not one.version
+        and value.canonical_url
+        and (canonical := accepted_canonical(value.url, value.canonical_url)) is not None
     ]
     same = take_identities(connection, claims, via="canonical")
     rows = [

@@ -6,13 +6,30 @@ gives nothing back: its hold ends with the lease. All times are the database's.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ColumnElement, Engine, Float, Text, case, column, func, or_, select, update, values
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    Text,
+    Uuid,
+    case,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from workers.store.schema import host
 
@@ -49,9 +66,8 @@ class HostBook:
         if not wanted:
             return {}
         now = func.clock_timestamp()  # of the lock, not of the transaction's beginning
-        new = insert(host).values(
-            [{"name": name, "in_flight_token": token, "in_flight_until": now + self.lease} for name in wanted]
-        )
+        rows = select(func.unnest(_names(wanted)), literal(token, Uuid), now + self.lease)
+        new = insert(host).from_select(["name", "in_flight_token", "in_flight_until"], rows)
         take = new.on_conflict_do_update(
             index_elements=["name"],
             set_={"in_flight_token": token, "in_flight_until": now + self.lease},
@@ -75,17 +91,28 @@ class HostBook:
         if not ended:
             return
         now = func.clock_timestamp()
-        rows = values(column("name", Text), column("rest_s", Float), column("penalised", Boolean), name="ended").data(
-            [(name, one.rest_s, one.penalised) for name, one in sorted(ended.items())]
+        rows = (
+            func.jsonb_to_recordset(
+                literal([{"name": name, **asdict(one)} for name, one in sorted(ended.items())], JSONB)
+            )
+            .table_valued(column("name", Text), column("rest_s", Float), column("penalised", Boolean))
+            .render_derived(name="ended", with_types=True)
         )
         rest = func.make_interval(0, 0, 0, 0, 0, 0, rows.c.rest_s)
         penalties = case(
             (rows.c.penalised.is_(None), host.c.penalties), (rows.c.penalised, host.c.penalties + 1), else_=0
         )
+        held = (
+            select(host.c.name)
+            .where(host.c.name.in_(list(ended)), host.c.in_flight_token == token)
+            .order_by(host.c.name)  # rows are locked in the order of their names
+            .with_for_update()
+            .cte("held")
+        )
         with self.engine.begin() as connection:
             connection.execute(
                 update(host)
-                .where(host.c.name == rows.c.name, host.c.in_flight_token == token)
+                .where(host.c.name == held.c.name, host.c.name == rows.c.name)
                 .values(
                     next_allowed_at=func.greatest(host.c.next_allowed_at, now + rest),
                     penalties=penalties,
@@ -94,6 +121,18 @@ class HostBook:
                     hinted_until=None,
                 )
             )
+
+
+def mark_hinted(connection: Connection, names: Iterable[str], lag: timedelta) -> None:
+    """Note that entries of these hosts are on their way to a worker."""
+    until = func.now() + lag
+    new = insert(host).from_select(["name", "hinted_until"], select(func.unnest(_names(sorted(names))), until))
+    connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"hinted_until": until}))
+
+
+def _names(names: list[str]) -> BindParameter[Any]:
+    """Return names as one array: the statement is the same for any number of them, and made once."""
+    return literal(names, ARRAY(Text))
 
 
 def is_open(ahead: timedelta, now: ColumnElement[Any]) -> ColumnElement[bool]:

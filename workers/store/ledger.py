@@ -53,7 +53,7 @@ from workers.domain.outcomes import (
 )
 from workers.domain.values import Entry
 from workers.store.backoff import DAY_S, MAX_CRASHES, MAX_TRIES, NOT_FOUND_AGAIN_S, delay_s
-from workers.store.hosts import is_free, is_open
+from workers.store.hosts import is_free, is_open, mark_hinted
 from workers.store.outage import PATIENCE, Debts, is_away
 from workers.store.rows import entry_of, hops_to_json, host_of, source_columns
 from workers.store.schema import IN_FLIGHT, entry, host, sighting, source
@@ -433,10 +433,12 @@ class Ledger:
             .subquery()
         )
         return (
-            select(ranked.c.id, ranked.c.due_at)
+            select(entry.c.id, entry.c.due_at)
+            .join(ranked, ranked.c.id == entry.c.id)
             .where(ranked.c.place <= self.per_host)
-            .order_by(ranked.c.due_at)
+            .order_by(entry.c.due_at)
             .limit(limit)
+            .with_for_update(of=entry, skip_locked=True)
         )
 
 
@@ -444,13 +446,6 @@ def may_be_hinted(ahead: timedelta) -> ColumnElement[bool]:
     """Return the condition that a host's entries may be handed out: it is free, and nobody is on the way to it."""
     hinted = and_(host.c.hinted_until.is_not(None), host.c.hinted_until >= func.now())
     return and_(is_open(ahead, func.now()), is_free(func.now()), ~hinted)
-
-
-def mark_hinted(connection: Connection, names: Iterable[str], lag: timedelta) -> None:
-    """Note that entries of these hosts are on their way to a worker."""
-    until = func.now() + lag
-    new = insert(host).values([{"name": name, "hinted_until": until} for name in sorted(names)])
-    connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"hinted_until": until}))
 
 
 def _share_sightings(connection: Connection, ended: UUID, same_as: UUID) -> None:

@@ -15,13 +15,20 @@ from uuid import UUID, uuid4
 
 import uuid_utils.compat
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
     Engine,
+    Float,
+    Integer,
+    Text,
     Update,
+    Uuid,
     and_,
+    bindparam,
     case,
     cast,
+    column,
     func,
     literal,
     null,
@@ -34,8 +41,9 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from workers.domain.outcomes import FeedOutcome, Hop
 from workers.domain.urls import CANON_VERSION
 from workers.domain.values import FeedEntry, Source
+from workers.store.hosts import mark_hinted
 from workers.store.identity import known_entries, url_key
-from workers.store.ledger import Due, mark_hinted, may_be_hinted
+from workers.store.ledger import Due, may_be_hinted
 from workers.store.outage import PATIENCE, Debts, is_away
 from workers.store.rows import SOURCE_FIELDS, feed_entry_to_json, hops_from_json, hops_to_json, host_of
 from workers.store.schema import entry, host, note, sighting, source
@@ -267,67 +275,21 @@ class SourceLedger:
 
     def record(self, due: SourceDue, result: PollResult) -> Recorded:
         """Write down how a poll ended, and the entries it found, in one transaction; a lost lease writes nothing."""
-        ours = and_(source.c.id == due.source.id, source.c.lease_token == due.token)
+        found, fresh = Recorded(), 0
         with self.engine.begin() as connection:
             if result.entries:
+                ours = and_(source.c.id == due.source.id, source.c.lease_token == due.token)
                 if connection.execute(select(source.c.id).where(ours).with_for_update()).first() is None:
                     return Recorded()
                 found, fresh = self._discover(connection, due.source.id, result.entries)
-            else:
-                found, fresh = Recorded(), 0
-            values = self._ended(due, result, fresh)
-            if found.new:
-                values["found_at"] = func.now()
-            done = connection.execute(update(source).where(ours).values(**values))
-        return found if done.rowcount else Recorded()
+            connection.execute(WRITE_ENDED, {"ended": [_ended(due, result, fresh, found.new)]})
+        return found
 
-    def _ended(self, due: SourceDue, result: PollResult, fresh: int) -> dict[str, Any]:
-        """Return the columns of a source after a poll."""
-        schedule = result.schedule(fresh)
-        pending = replace(result.pending, new=result.pending.new + fresh)
-        moment = func.now() + timedelta(seconds=schedule.wait_s)
-        values: dict[str, Any] = {
-            "lease_token": None,
-            "lease_until": None,
-            "not_before": moment,
-            "due_at": moment,
-            "pending": _pending_to_json(pending),
-        }
-        if schedule.habits is not None:
-            values["habits"] = schedule.habits
-        if result.outcome is None:
-            return values
-        ok = result.outcome.is_success or bool(result.entries)
-        word = literal(result.outcome.value)
-        count = func.coalesce(source.c.outcomes[result.outcome.value].as_integer(), 0) + 1
-        values |= {
-            "outcomes": source.c.outcomes.op("||")(cast(func.jsonb_build_object(word, count), JSONB)),
-            "last_outcome": result.outcome,
-            "last_error": None if result.outcome.is_success and not result.cut else detail_text(result.detail),
-            "failures": 0 if ok else source.c.failures + 1,
-            "polled_at": func.now(),
-            "cut": source.c.cut + result.cut,
-        }
-        if ok:
-            values["succeeded_at"] = func.now()
-        if not due.pending.documents and result.was_read:
-            values |= {"etag": result.etag, "last_modified": result.last_modified, "body_sha": result.body_sha}
-        return values | self._moved(due, result, ok=ok)
-
-    def _moved(self, due: SourceDue, result: PollResult, *, ok: bool) -> dict[str, Any]:
-        """Return what a poll says of the source's address. A moved source that is parked is asked at its url again."""
-        if result.parked and due.address:
-            return {"address": None, "moving_to": None, "moving_seen": 0}
-        if not ok or due.pending.documents:
-            return {}
-        if result.moving_to is None:
-            return {"moving_to": None, "moving_seen": 0} if due.moving_to else {}
-        seen = due.moving_seen + 1 if due.moving_to == result.moving_to else 1
-        if seen < MOVES_AFTER:
-            return {"moving_to": result.moving_to, "moving_seen": seen}
-        move = func.jsonb_build_object("from", due.asked_at, "to", result.moving_to, "at", func.now())
-        moves = source.c.moves.op("||")(cast(func.jsonb_build_array(move), JSONB))
-        return {"address": result.moving_to, "moving_to": None, "moving_seen": 0, "moves": moves}
+    def record_quiet(self, polls: Sequence[tuple[SourceDue, PollResult]]) -> None:
+        """Write down polls without entries, all in one statement; a lost lease writes nothing."""
+        rows = [_ended(due, result, 0, 0) for due, result in polls]
+        with self.engine.begin() as connection:
+            connection.execute(WRITE_ENDED, {"ended": rows})
 
     def _discover(self, connection: Connection, source_id: str, entries: Sequence[FeedEntry]) -> tuple[Recorded, int]:
         """Return what was new to the ledger, and how many entries were new to this source."""
@@ -411,6 +373,102 @@ CLAIMED_FIELDS = (
     "crashed",
     "alone",
 )
+
+
+def _ended(due: SourceDue, result: PollResult, fresh: int, new: int) -> dict[str, Any]:
+    """Return a source after a poll, as `WRITE_ENDED` takes it.
+
+    What nobody else changes under a lease is given whole, whether the poll changed it or not.
+    """
+    schedule = result.schedule(fresh)
+    ok = result.outcome is not None and (result.outcome.is_success or bool(result.entries))
+    failures = due.failures if result.outcome is None else 0 if ok else due.failures + 1
+    validators = result if result.was_read and result.outcome is not None and not due.pending.documents else due
+    address, moving_to, moving_seen = _moved(due, result, ok=ok)
+    return {
+        "id": due.source.id,
+        "token": str(due.token),
+        "wait_s": schedule.wait_s,
+        "habits": schedule.habits,
+        "pending": _pending_to_json(replace(result.pending, new=result.pending.new + fresh)),
+        "outcome": result.outcome,
+        "error": detail_text(result.detail) or None,
+        "ok": ok,
+        "found": new > 0,
+        "failures": failures,
+        "cut": result.cut,
+        "etag": validators.etag,
+        "last_modified": validators.last_modified,
+        "body_sha": validators.body_sha,
+        "asked_at": due.asked_at,
+        "address": address,
+        "moving_to": moving_to,
+        "moving_seen": moving_seen,
+    }
+
+
+def _moved(due: SourceDue, result: PollResult, *, ok: bool) -> tuple[str | None, str | None, int]:
+    """Return a source's address after a poll, where it may be moving to, and how often in a row it said so.
+
+    A moved source that is parked is asked at its url again.
+    """
+    if result.parked and due.address:
+        return None, None, 0
+    if not ok or due.pending.documents:
+        return due.address, due.moving_to, due.moving_seen
+    if result.moving_to is None:
+        return due.address, None, 0
+    seen = due.moving_seen + 1 if due.moving_to == result.moving_to else 1
+    if seen < MOVES_AFTER:
+        return due.address, result.moving_to, seen
+    return result.moving_to, None, 0
+
+
+def _write_ended() -> Update:
+    """Return the statement that writes down any number of polls, each where the lease is still its own."""
+    ended = (
+        func.jsonb_to_recordset(bindparam("ended", type_=JSONB))
+        .table_valued(
+            *(column(name, Text) for name in ("id", "outcome", "error", "asked_at")),
+            *(column(name, source.c[name].type) for name in ENDED_FIELDS),
+            column("token", Uuid),
+            column("wait_s", Float),
+            *(column(name, Boolean) for name in ("ok", "found")),
+        )
+        .render_derived(name="ended", with_types=True)
+    )
+    at, has_ended = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, ended.c.wait_s), ended.c.outcome.is_not(None)
+    count = func.coalesce(cast(source.c.outcomes.op("->>")(ended.c.outcome), Integer), 0) + 1
+    counted = source.c.outcomes.op("||")(func.jsonb_build_object(ended.c.outcome, count))
+    move = func.jsonb_build_object("from", ended.c.asked_at, "to", ended.c.address, "at", func.now())
+    moved = and_(ended.c.address.is_not(None), ended.c.address.is_distinct_from(source.c.address))
+    values: dict[str, Any] = {name: ended.c[name] for name in ENDED_FIELDS} | {
+        "lease_token": None,
+        "lease_until": None,
+        "not_before": at,
+        "due_at": at,
+        "habits": func.coalesce(ended.c.habits, source.c.habits),
+        "cut": source.c.cut + ended.c.cut,
+    }
+    at_times: dict[str, tuple[ColumnElement[bool], Any]] = {
+        "outcomes": (has_ended, counted),
+        "last_outcome": (has_ended, ended.c.outcome),
+        "last_error": (has_ended, ended.c.error),
+        "polled_at": (has_ended, func.now()),
+        "succeeded_at": (ended.c.ok, func.now()),
+        "found_at": (ended.c.found, func.now()),
+        "moves": (moved, source.c.moves.op("||")(func.jsonb_build_array(move))),
+    }
+    values |= {name: case((when, value), else_=source.c[name]) for name, (when, value) in at_times.items()}
+    return update(source).where(source.c.id == ended.c.id, source.c.lease_token == ended.c.token).values(values)
+
+
+#: Columns that a poll writes as it says.
+ENDED_FIELDS = (
+    *("habits", "pending", "failures", "cut"),
+    *("etag", "last_modified", "body_sha", "address", "moving_to", "moving_seen"),
+)
+WRITE_ENDED = _write_ended()
 
 
 def _pending_to_json(pending: Pending) -> dict[str, Any]:

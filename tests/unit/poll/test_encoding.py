@@ -14,6 +14,12 @@ CHINESE = "<rss><title>边境演习</title></rss>"
 JAPANESE = "<rss><title>国境の演習</title></rss>"
 FRENCH = "<rss><title>L’exercice à la frontière – été</title></rss>"
 
+LONG_FRENCH = (
+    "<rss><title>Le ministre de l’Intérieur a présenté à l’Assemblée un projet de coopération à la frontière. "
+    "Les députés ont débattu jusqu’à minuit, puis la séance a été levée sans qu’aucune décision n’ait été prise. "
+    "L’opposition réclame une enquête indépendante ; le gouvernement répond que les contrôles étaient réguliers."
+    "</title></rss>"
+)
 
 PYTHONS_NAMES = sorted({*encodings.aliases.aliases, *encodings.aliases.aliases.values()})
 
@@ -65,6 +71,20 @@ def test_one_broken_byte_costs_one_character() -> None:
 
 def test_a_feed_that_ends_inside_a_character_is_still_utf_8() -> None:
     assert decode_feed("граница".encode()[:-1], "text/xml; charset=utf-8") == "границ\ufffd"
+
+
+@pytest.mark.parametrize(("text", "codec"), [(RUSSIAN, "windows-1251"), (LONG_FRENCH, "windows-1252")])
+@pytest.mark.parametrize("label", ["", "utf-8", "no-such"])
+def test_a_feed_whose_label_is_missing_or_wrong_is_read_by_what_it_looks_like(
+    text: str, codec: str, label: str
+) -> None:
+    body = labelled(text, label) if label else text
+    assert decode_feed(body.encode(codec), "application/rss+xml") == body
+
+
+def test_what_was_read_as_ascii_is_not_utf_16() -> None:
+    body = labelled(RUSSIAN, "utf-16").encode() + b"\xff"
+    assert decode_feed(body, "text/xml; charset=utf-16le") == labelled(RUSSIAN, "utf-16") + "\ufffd"
 
 
 @given(

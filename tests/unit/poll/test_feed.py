@@ -324,6 +324,21 @@ def test_a_document_on_which_feedparser_raises_gives_its_good_entries(monkeypatc
     assert parse("<rss>poison").outcome is FeedOutcome.NOT_A_FEED
 
 
+@pytest.mark.parametrize("body", ["<rss><channel>" + "<x>" * 3_000_000, rss("<item>" + "<category/>" * 800_000)])
+def test_tags_without_number_are_refused_and_not_parsed(body: str) -> None:
+    began = time.monotonic()
+    feed = parse(body)
+    assert time.monotonic() - began < 5
+    assert (feed.outcome, feed.entries) == (FeedOutcome.TOO_LARGE, ())
+
+
+def test_entries_that_never_end_are_bounded_too() -> None:
+    began = time.monotonic()
+    feed = parse("<rss><channel>" + "<item><link>/a</link>" * 300_000)
+    assert time.monotonic() - began < 10
+    assert feed.outcome is FeedOutcome.CUT_OFF
+
+
 def test_an_archive_in_a_feed_is_cut_before_it_is_parsed() -> None:
     began = time.monotonic()
     feed = parse(rss(*(item(link=f"/{n}") for n in range(100_000))))

@@ -49,11 +49,12 @@ def test_a_sitemap_that_was_added_as_a_feed_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("body", "outcome"),
     [
-        (gzip.compress(RSS)[:-9], FeedOutcome.BROKEN_BODY),
+        (gzip.compress(RSS, mtime=0)[:-9], FeedOutcome.BROKEN_BODY),
         (b"\x1f\x8bnot gzip", FeedOutcome.BROKEN_BODY),
-        (gzip.compress(gzip.compress(URLSET)), FeedOutcome.NOT_A_FEED),
-        (gzip.compress(b""), FeedOutcome.EMPTY),
+        (gzip.compress(gzip.compress(URLSET, mtime=0), mtime=0), FeedOutcome.NOT_A_FEED),
+        (gzip.compress(b"", mtime=0), FeedOutcome.EMPTY),
     ],
+    ids=["cut off", "not gzip", "two layers", "nothing inside"],
 )
 def test_what_does_not_unpack_to_a_document_says_so(body: bytes, outcome: FeedOutcome) -> None:
     assert read(body, "sitemap").outcome is outcome

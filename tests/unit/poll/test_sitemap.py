@@ -49,9 +49,14 @@ def paths(feed: ParsedFeed) -> list[str]:
 def test_the_news_extension_gives_title_date_and_language() -> None:
     feed = parse(urlset(news("/a", title="One &amp; two"), attributes=NEWS))
     (entry,) = feed.entries
-    assert (feed.outcome, feed.language) == (FeedOutcome.OK, "fa")
+    assert (feed.outcome, feed.title, feed.language) == (FeedOutcome.OK, "Paper", "fa")
     assert (entry.url, entry.key, entry.title) == (f"{BASE}/a", f"{BASE}/a", "One & two")
     assert entry.published == datetime(2026, 3, 10, 9, tzinfo=UTC)
+
+
+def test_a_sitemap_of_several_outlets_has_no_name_of_its_own() -> None:
+    feed = parse(urlset(news("/a"), news("/b").replace("Paper", "Other").replace("fa", "en"), attributes=NEWS))
+    assert (feed.title, feed.language, len(feed.entries)) == ("", "", 2)
 
 
 def test_the_title_of_a_video_is_not_the_page_s() -> None:

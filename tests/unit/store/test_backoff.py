@@ -26,5 +26,5 @@ def test_every_reason_for_another_try_has_a_last_one() -> None:
 
 
 def test_an_outlet_may_be_away_for_more_than_a_day() -> None:
-    tries = MAX_TRIES[RetryReason.CONNECTION]
+    tries = MAX_TRIES[RetryReason.REFUSED]
     assert sum(delay_s(attempt, 0.0) for attempt in range(1, tries)) > DAY_S / 2

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.making import make_feed_entry
-from workers.store.ledger import feed_entry_from_json, feed_entry_to_json
+from workers.store.rows import feed_entry_from_json, feed_entry_to_json
 from workers.store.text import DETAIL_LIMIT, KEY_LIMIT, detail_text, index_key, storable
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=50)
