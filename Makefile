@@ -58,6 +58,10 @@ format: $(READY) ## put every file into its standard form
 bench: $(READY) ## articles per second per core, beside a bare trafilatura loop
 	@$(BIN)/python benchmarks/bench.py
 
+.PHONY: bench-outside
+bench-outside: $(READY) ## CPU a poll and a page, beside a bare httpx loop (5 minutes)
+	@$(BIN)/python benchmarks/outside.py
+
 .PHONY: eval
 eval: $(READY) ## figures of classification and of feeds over ../shared/data, when it is there
 	@$(BIN)/python benchmarks/evaluate.py

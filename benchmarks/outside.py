@@ -92,8 +92,7 @@ def cpu_s(process: psutil.Process) -> float:
 
 async def bare(chains: Sequence[Chain], at_once: int) -> None:
     """Ask for everything with httpx alone, and forget the answers."""
-    limits = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=5)  # as our own client
-    async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
 
         async def ask(chain: Chain) -> None:
             for url, headers in chain:
@@ -195,8 +194,24 @@ def turns(
 def polls(system: System, slices: Sequence[int], console: Console) -> list[Slice]:
     """Measure polls of sources that have been watched for long, one host each; `slices`: how many at a time."""
     urls = [f"http://{name}:{system.port}/feed/{number}" for number, name in enumerate(hosts(sum(slices)))]
-    facts = {"language": "en", "country": "IE", "owner": "nobody", "state_owned": False}
-    system.steps.sources.sync([Source(id=f"feed{n}", name=f"Feed {n}", url=url, **facts) for n, url in enumerate(urls)])
+    system.steps.sources.sync([_source(f"feed{number}", url) for number, url in enumerate(urls)])
+    _let_them_be_known(system, urls, console)
+    httpx.get(f"http://127.0.0.1:{system.port}/next")
+    entries, headers = system.count(entry), {"accept": ACCEPT, **_headers(system)}
+    chains = [[(url, headers | {"if-none-match": etag(number, 0)})] for number, url in enumerate(urls)]
+    made = turns(
+        system, "poll", _cut(chains, slices), lambda: system.count(source, source.c.polled_at.is_not(None)), console
+    )
+    unchanged = system.count(source, source.c.last_outcome == FeedOutcome.NOT_MODIFIED)
+    new = system.count(entry) - entries
+    changing = len(range(0, len(urls), CHANGING))
+    if (unchanged, new) != (len(urls) - changing, changing):
+        raise SystemExit(f"{unchanged} of {len(urls)} polls unchanged, {new} new entries")
+    return made
+
+
+def _let_them_be_known(system: System, urls: Sequence[str], console: Console) -> None:
+    """Make sources look as after days of polls, all of them due, in their order."""
     known = {"verdict": "parse", "body": ROBOTS, "body_at": utc_now(), "expires_at": utc_now() + timedelta(days=1)}
     system.write(insert(robots), [{"origin": url.rsplit("/", 2)[0], **known} for url in urls])
     changing = [f"feed{number}" for number in range(0, len(urls), CHANGING)]
@@ -212,27 +227,22 @@ def polls(system: System, slices: Sequence[int], console: Console) -> list[Slice
         says_304=True,
         confirmed=3,
     )
-    facts = {"polled_at": None, "not_before": func.now(), "habits": to_json(known_for_days), "etag": bindparam("tag")}
+    facts: dict[str, Any] = {
+        "polled_at": None,
+        "not_before": func.now(),
+        "due_at": bindparam("due"),
+        "habits": to_json(known_for_days),
+        "etag": bindparam("tag"),
+    }
     begin = utc_now() - timedelta(hours=1)
     system.write(
-        update(source).where(source.c.id == bindparam("which")).values(facts | {"due_at": bindparam("due")}),
+        update(source).where(source.c.id == bindparam("which")).values(facts),
         [
             {"which": f"feed{number}", "tag": etag(number, 0), "due": begin + timedelta(seconds=number / 10)}
             for number in range(len(urls))
         ],
     )
     system.write(update(host).values(hinted_until=None))
-    httpx.get(f"http://127.0.0.1:{system.port}/next")
-    entries, headers = system.count(entry), {"accept": ACCEPT, **_headers(system)}
-    chains = [[(url, headers | {"if-none-match": etag(number, 0)})] for number, url in enumerate(urls)]
-    made = turns(
-        system, "poll", _cut(chains, slices), lambda: system.count(source, source.c.polled_at.is_not(None)), console
-    )
-    unchanged = system.count(source, source.c.last_outcome == FeedOutcome.NOT_MODIFIED)
-    new = system.count(entry) - entries
-    if (unchanged, new) != (len(urls) - len(changing), len(changing)):
-        raise SystemExit(f"{unchanged} of {len(urls)} polls unchanged, {new} new entries")
-    return made
 
 
 # --- pages --------------------------------------------------------------------------------------------------------
@@ -242,8 +252,7 @@ def pages(system: System, slices: Sequence[int], console: Console) -> list[Slice
     """Measure fetches, in each slice one page of each host; `slices`: how many hosts."""
     system.write(delete(entry))
     names, urls = hosts(max(slices) + slices[0]), []
-    facts = {"language": "en", "country": "IE", "owner": "nobody", "state_owned": False}
-    system.steps.sources.sync([Source(id="pages", name="Pages", url="http://pages.example/feed", **facts)])
+    system.steps.sources.sync([_source("pages", "http://pages.example/feed")])
     for number, count in enumerate(slices):
         these = names[:count] if number else names[-count:]  # those that warm up are not asked again
         urls.append([f"http://{name}:{system.port}/page/{name}-{number}" for name in these])
@@ -254,7 +263,8 @@ def pages(system: System, slices: Sequence[int], console: Console) -> list[Slice
     system.write(update(entry).values(due_at=entry.c.discovered_at))  # slice by slice
     system.write(update(host).values(hinted_until=None, next_allowed_at=func.now()))
     system.write(delete(robots))
-    chains, asked, headers = [], set(), _headers(system)
+    chains: list[list[Chain]] = []
+    asked, headers = set(), _headers(system)
     for these in urls:
         chains.append([])
         for url in these:
@@ -262,6 +272,10 @@ def pages(system: System, slices: Sequence[int], console: Console) -> list[Slice
             chains[-1].append([*([] if of in asked else [(f"{of}/robots.txt", headers)]), (url, headers)])
             asked.add(of)
     return turns(system, "fetch", chains, lambda: system.count(entry, entry.c.state == State.FETCHED), console)
+
+
+def _source(name: str, url: str) -> Source:
+    return Source(id=name, name=name, url=url, language="en", country="IE", owner="nobody", state_owned=False)
 
 
 def _headers(system: System) -> dict[str, str]:
@@ -314,23 +328,27 @@ def system_of(folder: Path) -> Iterator[System]:
 
 
 def shown(console: Console, made: Sequence[Slice], unit: str) -> None:
-    """Print what was measured: medians of the slices, with the least and the most."""
-    each = [one.ours / one.count * 1000 for one in made]
-    parts = {name: statistics.median(one.parts[name] / one.count * 1000 for one in made) for name in made[0].parts}
-    console.print(f"\n{sum(one.count for one in made)} {unit}s in {len(made)} slices; medians (least to most)")
-    console.print(
-        f"CPU a {unit}, all processes  {statistics.median(each):6.2f} ms ({min(each):.2f} to {max(each):.2f})"
-    )
-    console.print("  of it  " + "  ".join(f"{name} {ms:.2f}" for name, ms in parts.items()))
-    theirs = [one.bare / one.count * 1000 for one in made]
-    console.print(
-        f"bare httpx                {statistics.median(theirs):6.2f} ms ({min(theirs):.2f} to {max(theirs):.2f})"
-    )
-    console.print(f"{unit}s a second a core     {1000 / statistics.median(each):6.0f}")
-    ratios = [one.bare / one.ours for one in made]
-    console.print(
-        f"ratio bare : ours         {statistics.median(ratios):6.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
+    """Print what was measured: the whole, and in brackets the least and the most of the slices."""
+    count = sum(one.count for one in made)
+    parts = {name: sum(one.parts[name] for one in made) / count * 1000 for name in made[0].parts}
+    lines = {
+        f"CPU ms a {unit}, ours": (sum(parts.values()), [one.ours / one.count * 1000 for one in made]),
+        f"CPU ms a {unit}, bare httpx": (
+            sum(one.bare for one in made) / count * 1000,
+            [one.bare / one.count * 1000 for one in made],
+        ),
+        f"{unit}s a second a core": (1000 / sum(parts.values()), [one.count / one.ours for one in made]),
+        "ratio to bare httpx": (
+            sum(one.bare for one in made) / sum(one.ours for one in made),
+            [one.bare / one.ours for one in made],
+        ),
+    }
+    console.print(f"\n{count} {unit}s in {len(made)} slices, one worker process")
+    for words, (whole, each) in lines.items():
+        console.print(
+            f"{words:28}{whole:8.2f}   ({min(each):.2f} to {max(each):.2f}, median {statistics.median(each):.2f})"
+        )
+    console.print("of ours: " + ", ".join(f"{name} {ms:.2f} ms" for name, ms in parts.items()))
 
 
 def main() -> None:

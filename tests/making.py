@@ -103,7 +103,7 @@ def make_source_ledger(engine: Engine, *, per_host: int | None = None, ahead_s: 
     return SourceLedger(engine, lease_s=90, hint_lag_s=30, per_host=per_host, ahead_s=ahead_s)
 
 
-def poll_result(*entries: FeedEntry, outcome: FeedOutcome = FeedOutcome.OK, **facts: Any) -> PollResult:
+def poll_result(*entries: FeedEntry, outcome: FeedOutcome | None = FeedOutcome.OK, **facts: Any) -> PollResult:
     """Return how a poll ended that found these entries; the source may be asked again at once."""
     wait_s = facts.pop("wait_s", 0)
     given: dict[str, Any] = {"schedule": lambda _new: Schedule(wait_s=wait_s), "was_read": True, "entries": entries}

@@ -17,6 +17,7 @@ from workers.domain.outcomes import Deferred, Dropped
 from workers.domain.ports import FetchFailed, OpenSession, Response
 from workers.fetch.http import HttpClient
 from workers.fetch.polite import Hosts, Outside, PoliteSession, Robots
+from workers.operate.newsroom import NewsroomServer
 from workers.store.hosts import HostBook
 from workers.store.robots import RobotsBook
 
@@ -104,10 +105,15 @@ def one_after_another(*answers: bytes) -> Callable[[Connection], None]:
 # --- ways out ----------------------------------------------------------------------------------
 
 
+def url_of(server: HostileServer | NewsroomServer) -> str:
+    """Return where a server is."""
+    return server.base_url if isinstance(server, NewsroomServer) else server.url
+
+
 @asynccontextmanager
 async def way_out(
     engine: Engine,
-    *servers: HostileServer,
+    *servers: HostileServer | NewsroomServer,
     delay_s: float = 0.1,
     budget_s: float = 5.0,
     deadline_s: float = 5.0,
@@ -120,7 +126,7 @@ async def way_out(
         deadline_s=deadline_s,
         max_bytes=1_000_000,
         max_redirects=5,
-        allowed=[one.pair for one in servers],
+        allowed=[url_of(one).removeprefix("http://") for one in servers],
         clock=clock,
     )
     hosts = hosts or HostBook(engine, lease_s=90, ahead_s=budget_s)

@@ -36,6 +36,7 @@ from workers.domain.outcomes import (
     Dropped,
     DropReason,
     Failed,
+    Hop,
     Outcome,
     QuarantineReason,
     RetryReason,
@@ -285,6 +286,105 @@ class TestDefer:
         expire_leases(engine)
         settle_one(engine, one, Deferred(RetryReason.TIMEOUT))
         assert row_of(engine, one).crashes == 0
+
+
+class TestNotFound:
+    """A 404 is often a page that is not there yet; three over a day are the end."""
+
+    def test_the_third_ends_it_a_day_and_an_hour_after_the_first(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        for hours in (1, 24):
+            settle_one(engine, one, Deferred(RetryReason.NOT_FOUND, "HTTP 404"))
+            seen = row_of(engine, one)
+            assert (seen.state, seen.reason, seen.lease_token) == ("discovered", "not_found", None)
+            assert seen.due_at == seen.not_before
+            assert abs((seen.not_before - seen.now).total_seconds() - 3_600 * hours) < 5
+        settled = settle_one(engine, one, Deferred(RetryReason.NOT_FOUND, "HTTP 404"))
+        ended = row_of(engine, one)
+        assert settled.counts == {"dropped:gone": 1}
+        assert (ended.state, ended.reason, ended.detail) == ("dropped", "gone", "HTTP 404, 3 times over a day")
+
+    def test_tries_that_failed_otherwise_do_not_count_for_it(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        others = (Deferred(RetryReason.TIMEOUT), Failed(QuarantineReason.BUG), Deferred(RetryReason.WAITING))
+        for _ in range(2):
+            settle_one(engine, one, Deferred(RetryReason.NOT_FOUND))
+            for other in others:
+                settle_one(engine, one, other)
+        assert (row_of(engine, one).state, row_of(engine, one).not_found) == ("discovered", 2)
+        settle_one(engine, one, Deferred(RetryReason.NOT_FOUND))
+        assert row_of(engine, one).reason == "gone"
+
+    def test_it_does_not_shorten_the_tries_of_an_outlet_that_is_away(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        for _ in range(2):
+            settle_one(engine, one, Deferred(RetryReason.NOT_FOUND))
+        for _ in range(MAX_TRIES[RetryReason.TIMEOUT]):
+            assert row_of(engine, one).state == "discovered"
+            settle_one(engine, one, Deferred(RetryReason.TIMEOUT))
+        assert row_of(engine, one).reason == "unreachable"
+
+    def test_410_ends_it_at_once(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        settle_one(engine, one, Dropped(DropReason.GONE, "HTTP 410"))
+        assert (row_of(engine, one).state, row_of(engine, one).reason) == ("dropped", "gone")
+
+
+class TestWaiting:
+    """The turn of its host has not come: no try was made."""
+
+    def test_the_attempt_is_given_back_and_what_was_followed_is_kept(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        until = row_of(engine, one).now + timedelta(minutes=3)
+        hops = (Hop(302, "https://agency.example/away"), Hop(301, "https://CDN.example:443/x"))
+        settled = settle_one(engine, one, Deferred(RetryReason.WAITING, "cdn.example rests", until, hops))
+        assert settled.counts == {"deferred:waiting": 1}
+        seen = row_of(engine, one)
+        assert (seen.attempt, seen.state, seen.host, seen.lease_token) == (0, "discovered", "cdn.example", None)
+        assert (seen.not_before, seen.due_at, seen.reason) == (until, until, "waiting")
+        let_wait_pass(engine)
+        (given,) = make_ledger(engine).claim([one], State.DISCOVERED).entries
+        assert (given.attempt, given.hops) == (1, hops)
+
+    def test_hops_are_kept_while_nothing_more_was_followed(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        hops = (Hop(302, "https://cdn.example/x"),)
+        settle_one(engine, one, Deferred(RetryReason.WAITING, hops=hops))
+        settle_one(engine, one, Deferred(RetryReason.WAITING))
+        settle_one(engine, one, Deferred(RetryReason.TIMEOUT))
+        let_wait_pass(engine)
+        assert make_ledger(engine).claim([one], State.DISCOVERED).entries[0].hops == hops
+        assert row_of(engine, one).host == "cdn.example"
+
+    @pytest.mark.parametrize("wish", [None, timedelta(days=-1), timedelta(days=30)])
+    def test_without_a_moment_it_is_due_at_once_and_never_later_than_in_a_day(
+        self, engine: Engine, wish: timedelta | None
+    ) -> None:
+        (one,) = discover(engine)
+        now = row_of(engine, one).now
+        settle_one(engine, one, Deferred(RetryReason.WAITING, until=None if wish is None else now + wish))
+        waits = (row_of(engine, one).not_before - row_of(engine, one).now).total_seconds()
+        assert 86_300 < waits <= 86_400 if wish == timedelta(days=30) else waits <= 0
+
+    def test_however_often_it_waits_it_is_never_set_aside(self, engine: Engine) -> None:
+        (one,) = discover(engine)
+        for _ in range(MAX_TRIES[RetryReason.TIMEOUT] + 2):
+            settle_one(engine, one, Deferred(RetryReason.WAITING))
+        settle_one(engine, one, Deferred(RetryReason.TIMEOUT))
+        assert (row_of(engine, one).state, row_of(engine, one).attempt) == ("discovered", 1)
+
+    def test_it_is_no_try_that_came_back(self, engine: Engine) -> None:
+        """An entry over which a process died goes on travelling alone: its page was not touched since."""
+        (one,) = discover(engine)
+        make_ledger(engine).claim([one], State.DISCOVERED)
+        expire_leases(engine)
+        ledger = make_ledger(engine)
+        claim = ledger.claim([one], State.DISCOVERED)
+        waiting = Deferred(RetryReason.WAITING)
+        ledger.settle(claim, [(claim.entries[0], waiting)], to=State.FETCHED, write=write_pages)
+        assert row_of(engine, one).crashes == 1
+        let_wait_pass(engine)
+        assert [due.alone for due in ledger.due(State.DISCOVERED, 10)] == [True]
 
 
 class TestFail:

@@ -470,10 +470,11 @@ class TestPending:
         more = poll_result(make_feed_entry(1), outcome=None, pending=pending, wait_s=60, cut=5, etag='"2"')
         assert record(sources, "agency", more).new == 1
         after = source_row(engine)
-        kept = ("outcomes", "last_outcome", "last_error", "failures", "polled_at", "succeeded_at", "cut", "etag")
+        kept = ("outcomes", "last_outcome", "last_error", "failures", "polled_at", "succeeded_at", "etag")
         assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
         assert after.lease_token is None
         assert after.found_at is not None
+        assert after.cut == 5, "what was not taken of a part is not taken of the whole"
         assert 55 < (after.not_before - after.now).total_seconds() <= 60
 
     def test_a_part_of_an_index_says_nothing_of_the_index_itself(self, engine: Engine) -> None:
@@ -500,5 +501,40 @@ class TestPending:
         sources = make_source_ledger(engine)
         sources.sync([make_source()])
         for cut in (3, 0, 4):
-            record(sources, "agency", poll_result(make_feed_entry(), cut=cut))
+            record(sources, "agency", poll_result(make_feed_entry(), cut=cut, detail=f"{cut} more"))
+            assert source_row(engine).last_error == (f"{cut} more" if cut else None), "a success that is not the whole"
         assert source_row(engine).cut == 7
+
+
+class TestRecordQuiet:
+    """Polls without entries, written down together."""
+
+    def test_each_is_written_as_if_it_were_alone(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source(name) for name in ("calm", "moving", "slow")])
+        record(sources, "calm", poll_result(etag='"1"', body_sha="x"))
+        claimed = {due.source.id: due for due in sources.claim(["calm", "moving", "slow"])}
+        sources.record_quiet(
+            [
+                (claimed["calm"], poll_result(outcome=FeedOutcome.NOT_MODIFIED, was_read=False, wait_s=600)),
+                (claimed["moving"], poll_result(outcome=FeedOutcome.EMPTY, moving_to=MOVED)),
+                (claimed["slow"], poll_result(outcome=FeedOutcome.TIMEOUT, detail="no answer", was_read=False)),
+            ]
+        )
+        calm, moving, slow = (source_row(engine, name) for name in ("calm", "moving", "slow"))
+        assert (calm.outcomes, calm.etag, calm.failures) == ({"ok": 1, "not_modified": 1}, '"1"', 0)
+        assert 595 < (calm.not_before - calm.now).total_seconds() <= 600
+        assert (moving.outcomes, moving.moving_to, moving.moving_seen) == ({"empty": 1}, MOVED, 1)
+        assert (slow.outcomes, slow.failures, slow.last_error) == ({"timeout": 1}, 1, "no answer")
+        assert {row.lease_token for row in (calm, moving, slow)} == {None}
+
+    def test_who_lost_the_lease_writes_nothing_and_his_mates_do(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source(name) for name in ("kept", "lost")])
+        claimed = sources.claim(["kept", "lost"])
+        run_sql(engine, "UPDATE source SET lease_token = gen_random_uuid() WHERE id = 'lost'")
+        sources.record_quiet([(due, poll_result(outcome=FeedOutcome.EMPTY)) for due in claimed])
+        assert (source_row(engine, "kept").outcomes, source_row(engine, "lost").outcomes) == ({"empty": 1}, {})
+
+    def test_nothing_to_write_is_no_error(self, engine: Engine) -> None:
+        make_source_ledger(engine).record_quiet([])

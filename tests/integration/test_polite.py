@@ -1,9 +1,10 @@
 """The way out with manners, as the servers on the other side see it."""
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from email.utils import format_datetime
 from typing import Any
 from uuid import uuid4
@@ -57,7 +58,8 @@ def let_robots_expire(engine: Engine, *, days: float = 1) -> None:
     """Let so much time pass for every copy of a robots.txt."""
     gone = timedelta(days=days)
     with engine.begin() as connection:
-        connection.execute(update(robots).values(expires_at=robots.c.expires_at - gone, body_at=robots.c.body_at - gone))
+        older = {name: robots.c[name] - gone for name in ("expires_at", "body_at")}
+        connection.execute(update(robots).values(older))
 
 
 # --- robots.txt first --------------------------------------------------------------------------
@@ -208,7 +210,7 @@ def test_a_robots_txt_that_leads_astray_does_not_end_its_pages(engine: Engine) -
 def chain(length: int, *, prefix: str = "/robots") -> dict[str, bytes]:
     """Return so many redirects from /robots.txt, the last one to /robots.end."""
     steps = [f"{prefix}.txt", *(f"{prefix}.{number}" for number in range(1, length)), f"{prefix}.end"]
-    return {here: redirect(there) for here, there in zip(steps, steps[1:], strict=False)}
+    return {here: redirect(there) for here, there in itertools.pairwise(steps)}
 
 
 @pytest.mark.parametrize(("redirects", "said"), [(1, "disallowed"), (5, "disallowed"), (6, "200"), (9, "200")])
@@ -222,9 +224,9 @@ def test_robots_txt_may_redirect_five_times_and_more_is_as_if_there_were_none(
 
 
 def test_robots_txt_may_be_on_another_host(engine: Engine) -> None:
-    with Outlet({"/rules": robots_txt("Disallow: /private")}, host="127.0.0.2") as other:
-        with Outlet(robots=redirect(f"{other.url}/rules")) as outlet:
-            answers = visited(engine, [f"{outlet.url}/a", f"{outlet.url}/private"], outlet, other)
+    rules = {"/rules": robots_txt("Disallow: /private")}
+    with Outlet(rules, host="127.0.0.2") as other, Outlet(robots=redirect(f"{other.url}/rules")) as outlet:
+        answers = visited(engine, [f"{outlet.url}/a", f"{outlet.url}/private"], outlet, other)
     assert reasons(answers) == ["200", "disallowed"]
     assert (outlet.paths, other.paths) == (["/robots.txt", "/a"], ["/rules"])
 
@@ -283,7 +285,7 @@ def test_a_crawl_delay_is_kept(engine: Engine) -> None:
         assert reasons(visited(engine, [f"{outlet.url}/{name}" for name in "abc"], outlet, delay_s=0.01)) == ["200"] * 3
         assert reasons(visited(engine, [f"{outlet.url}/d"], outlet, delay_s=0.01)) == ["200"]
     pages = [one.began for one in outlet.visits if one.path != "/robots.txt"]
-    assert min(later - sooner for sooner, later in zip(pages, pages[1:], strict=False)) >= 0.3
+    assert min(later - sooner for sooner, later in itertools.pairwise(pages)) >= 0.3
 
 
 def test_a_crawl_delay_that_outlasts_the_session_lets_the_others_wait_in_the_store(engine: Engine) -> None:
@@ -394,9 +396,9 @@ def test_a_host_that_says_stop_at_its_robots_txt_rests_too(engine: Engine, statu
 
 
 def test_it_is_the_host_that_said_stop_that_rests(engine: Engine) -> None:
-    with Outlet({"/b": page(b"", "Retry-After: 90", status="429 Slow down")}, host="127.0.0.2") as other:
-        with Outlet({"/a": redirect(f"{other.url}/b")}) as outlet:
-            assert reasons(visited(engine, [f"{outlet.url}/a"], outlet, other)) == ["rate_limited"]
+    stop = {"/b": page(b"", "Retry-After: 90", status="429 Slow down")}
+    with Outlet(stop, host="127.0.0.2") as other, Outlet({"/a": redirect(f"{other.url}/b")}) as outlet:
+        assert reasons(visited(engine, [f"{outlet.url}/a"], outlet, other)) == ["rate_limited"]
     assert rest_of(engine, other.name) == pytest.approx(90, abs=2)
     assert rest_of(engine) < 1
 
@@ -481,13 +483,13 @@ def test_two_hosts_that_redirect_to_each_other_do_not_wait_for_each_other(engine
         one, two = (stack.enter_context(Outlet(host=name)) for name in ("127.0.0.1", "127.0.0.2"))
         one.pages |= {f"/{number}": redirect(f"{two.url}/from-{number}") for number in range(5)}
         two.pages |= {f"/{number}": redirect(f"{one.url}/from-{number}") for number in range(5)}
-        left: dict[str, tuple[Hop, ...]] = {f"{outlet.url}/{number}": () for outlet in (one, two) for number in range(5)}
+        left: dict[str, tuple[Hop, ...]] = {f"{url}/{number}": () for url in (one.url, two.url) for number in range(5)}
 
         async def session(mine: Mapping[str, tuple[Hop, ...]]) -> list[Any]:
-            async with way_out(engine, one, two, delay_s=0.01) as outside:
-                async with outside.session(hops[-1].url if hops else url for url, hops in mine.items()) as opened:
-                    asked = (answer_of(opened, url, hops=hops) for url, hops in mine.items())
-                    return list(await asyncio.gather(*asked))
+            next_urls = [hops[-1].url if hops else url for url, hops in mine.items()]
+            async with way_out(engine, one, two, delay_s=0.01) as outside, outside.session(next_urls) as opened:
+                asked = (answer_of(opened, url, hops=hops) for url, hops in mine.items())
+                return list(await asyncio.gather(*asked))
 
         for _ in range(12):
             answers = dict(zip(left, asyncio.run(asyncio.wait_for(session(left), 10)), strict=True))

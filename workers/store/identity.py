@@ -86,19 +86,23 @@ def take_identities(
     same: dict[UUID, UUID] = {}
     free: dict[UUID, str] = {}
     for key, one in sorted((url_key(url), one) for one, url in wanted.items()):  # aliases are locked in this order
-        if key in owner and owner[key] not in same:
-            same |= {one: owner[key]} if owner[key] != one else {}
-        else:
+        if key not in owner or _last(same, owner[key]) == one:
             free[one] = key
+        else:
+            same[one] = owner[key]
     taken = _take_aliases(connection, free, via)
-    same |= {one: taken[key] for one, key in free.items() if taken[key] != one}
-    ended = {}
-    for one, other in same.items():
-        stays = other
-        while stays in same:
-            stays = same[stays]
-        ended[one] = Dropped(DropReason.SAME_URL, f"{via} to entry {stays}", same_as=stays)
-    return ended
+    for one, key in free.items():
+        if _last(same, taken[key]) != one:
+            same[one] = taken[key]
+    stays = {one: _last(same, other) for one, other in same.items()}
+    return {one: Dropped(DropReason.SAME_URL, f"{via} to entry {last}", same_as=last) for one, last in stays.items()}
+
+
+def _last(same: Mapping[UUID, UUID], one: UUID) -> UUID:
+    """Return the entry that stays: what one is the same as may itself be the same as a third."""
+    while one in same:
+        one = same[one]
+    return one
 
 
 def _take_aliases(connection: Connection, wanted: Mapping[UUID, str], via: str) -> dict[str, UUID]:

@@ -31,7 +31,8 @@ def write_pages(connection: Connection, made: Sequence[tuple[Entry, Page]]) -> d
     made = [(one, value) for one, value in made if one.id not in same]
     if not made:
         return same
-    bodies = {sha256(value.body).hexdigest(): value.body for _, value in made}
+    shas = {one.id: sha256(value.body).hexdigest() for one, value in made}
+    bodies = {shas[one.id]: value.body for one, value in made}
     new = insert(page)
     pack = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
     connection.execute(
@@ -45,7 +46,7 @@ def write_pages(connection: Connection, made: Sequence[tuple[Entry, Page]]) -> d
         [
             {
                 "which": one.id,
-                "page_sha": sha256(value.body).hexdigest(),
+                "page_sha": shas[one.id],
                 "hops": hops_to_json(value.hops),
                 "host": host_of(value.url),  # a later look goes there at once
                 "fetched": {

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 import uuid_utils.compat
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     ColumnElement,
     Connection,
@@ -160,7 +161,7 @@ class SourceLedger:
         """
         with self.engine.begin() as connection:
             if sources:
-                new = insert(source).values([asdict(one) for one in sources])
+                new = insert(source)
                 facts = {name: new.excluded[name] for name in SOURCE_FIELDS if name != "id"}
                 moved = source.c.url != new.excluded.url
                 back = or_(moved, ~source.c.watched)
@@ -178,10 +179,12 @@ class SourceLedger:
                         set_=facts
                         | {name: case((when, value), else_=source.c[name]) for name, (when, value) in changed.items()}
                         | {"watched": True},
-                    )
+                    ),
+                    [asdict(one) for one in sources],  # one by one: a statement takes at most 65,535 parameters
                 )
-            names = [one.id for one in sources]
-            connection.execute(update(source).where(source.c.id.not_in(names), source.c.watched).values(watched=False))
+            listed = select(func.unnest(literal([one.id for one in sources], ARRAY(Text))))
+            gone = and_(source.c.id.not_in(listed), source.c.watched)
+            connection.execute(update(source).where(gone).values(watched=False))
             self._note(connection, "sources_mark", mark)
 
     def mark(self) -> str | None:
@@ -381,7 +384,8 @@ def _ended(due: SourceDue, result: PollResult, fresh: int, new: int) -> dict[str
     What nobody else changes under a lease is given whole, whether the poll changed it or not.
     """
     schedule = result.schedule(fresh)
-    ok = result.outcome is not None and (result.outcome.is_success or bool(result.entries))
+    succeeded = result.outcome is not None and result.outcome.is_success
+    ok = succeeded or (result.outcome is not None and bool(result.entries))
     failures = due.failures if result.outcome is None else 0 if ok else due.failures + 1
     validators = result if result.was_read and result.outcome is not None and not due.pending.documents else due
     address, moving_to, moving_seen = _moved(due, result, ok=ok)
@@ -392,7 +396,7 @@ def _ended(due: SourceDue, result: PollResult, fresh: int, new: int) -> dict[str
         "habits": schedule.habits,
         "pending": _pending_to_json(replace(result.pending, new=result.pending.new + fresh)),
         "outcome": result.outcome,
-        "error": detail_text(result.detail) or None,
+        "error": None if succeeded and not result.cut else detail_text(result.detail) or None,
         "ok": ok,
         "found": new > 0,
         "failures": failures,

@@ -15,18 +15,21 @@ import pytest
 from psycopg.errors import AdminShutdown
 from sqlalchemy.exc import OperationalError
 
-from workers.domain.outcomes import Deferred, Dropped, DropReason, FeedOutcome, RetryReason
+from tests.manners import scripted
+from workers.domain.outcomes import Deferred, Dropped, DropReason, FeedOutcome, Hop, RetryReason
 from workers.domain.ports import FetchFailed, Response
-from workers.domain.urls import canonical_url
 from workers.domain.values import FeedEntry, Source
-from workers.poll.cadence import Bounds
-from workers.poll.feed import ParsedFeed
-from workers.poll.stage import Answer, Polled, ask, decide, poll_sources
-from workers.store.sources import PollResult, Recorded, SourceDue
+from workers.poll import stage
+from workers.poll.cadence import Bounds, Habits, from_json, to_json
+from workers.poll.parsed import ParsedFeed
+from workers.poll.stage import Answer, Polled, ask, decide, permanent_target, poll_sources
+from workers.store.sources import Pending, PollResult, Recorded, Schedule, SourceDue
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BOUNDS = Bounds(least=300, most=86_400)
 FEED = b"<rss version='2.0'><channel><item><link>https://example.org/a?utm_source=x</link></item></channel></rss>"
+#: Of a source whose body was looked at a moment ago.
+BELIEVED = to_json(Habits(answered_at=NOW - timedelta(minutes=15), whole_at=NOW - timedelta(minutes=15)))
 ENTRY = FeedEntry(key="a", url="https://example.org/a?utm_source=x")
 
 
@@ -40,8 +43,7 @@ def due(name: str = "one", **changes: Any) -> SourceDue:
         owner="nobody",
         state_owned=False,
     )
-    usual: dict[str, Any] = {"source": source, "token": uuid4(), "interval_s": 900, "failures": 0}
-    usual |= {"etag": None, "last_modified": None, "body_sha": None}
+    usual: dict[str, Any] = {"source": source, "token": uuid4(), "failures": 0, "habits": BELIEVED}
     return SourceDue(**(usual | changes))
 
 
@@ -51,28 +53,40 @@ def response(body: bytes = FEED, status: int = 200, **headers: str) -> Response:
 
 
 class Answers:
-    """A way out whose answers are given."""
+    """A session whose answers are given."""
 
     def __init__(self, *answers: Response | Exception) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.wishes: dict[str, Any] = {}
 
-    async def __call__(
-        self, url: str, *, headers: Mapping[str, str] | None = None, accept: tuple[str, ...] = ()
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        accept: tuple[str, ...] = (),
+        hops: tuple[Hop, ...] = (),
+        robots: bool = True,
     ) -> Response:
         assert accept == ()
         self.asked.append((url, dict(headers or {})))
+        self.wishes = {"hops": hops, "robots": robots}
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
+    async def release_idle(self) -> None:
+        """Nobody waits."""
+
 
 def asked(one: SourceDue, *answers: Response | Exception) -> tuple[Answer, dict[str, str]]:
-    get = Answers(*answers)
-    answer = asyncio.run(ask(one, get))
-    ((url, headers),) = get.asked
-    assert url == one.source.url
+    session = Answers(*answers)
+    answer = asyncio.run(ask(one, session, now=NOW))
+    ((url, headers),) = session.asked
+    assert url == one.asked_at
+    assert session.wishes == {"hops": one.pending.hops, "robots": one.source.obeys_robots}
     return answer, headers
 
 
@@ -92,6 +106,44 @@ def test_a_later_poll_says_what_it_knows_and_takes_304_for_an_answer() -> None:
     assert (answer.outcome, answer.feed) == (FeedOutcome.NOT_MODIFIED, None)
 
 
+@pytest.mark.parametrize("hours", [0.5, 2, 100])
+def test_validators_are_not_believed_for_long_without_a_look_at_the_body(hours: float) -> None:
+    looked = NOW - timedelta(hours=hours)
+    known = due(etag='"x"', habits=to_json(Habits(answered_at=looked, whole_at=looked)))
+    answer, headers = asked(known, response())
+    assert ("if-none-match" in headers) == (hours < 1)
+    assert answer.conditional == (hours < 1)
+
+
+def test_a_source_that_nobody_knows_is_asked_for_its_body() -> None:
+    _, headers = asked(due(etag='"x"', habits={}), response())
+    assert set(headers) == {"accept"}
+
+
+HOP = Hop(302, "https://other.example/feed")
+
+
+@pytest.mark.parametrize(
+    ("facts", "url"),
+    [
+        ({"address": "https://example.org/moved"}, "https://example.org/moved"),
+        ({"pending": Pending(hops=(HOP,))}, "https://example.org/one.xml"),
+        ({"pending": Pending(documents=("https://example.org/1", "https://example.org/2"))}, "https://example.org/1"),
+    ],
+)
+def test_a_poll_goes_on_where_the_source_stands(facts: dict[str, Any], url: str) -> None:
+    one = due(**facts)
+    answer, _ = asked(one, response())
+    assert (one.asked_at, answer.outcome) == (url, FeedOutcome.OK)
+
+
+def test_the_next_document_of_an_index_is_asked_for_without_the_validators_of_the_first() -> None:
+    one = due(etag='"x"', body_sha=sha256(FEED).hexdigest(), pending=Pending(documents=("https://example.org/1",)))
+    answer, headers = asked(one, response())
+    assert set(headers) == {"accept"}
+    assert answer.outcome is FeedOutcome.OK, "and its body is not compared with theirs"
+
+
 def test_the_same_body_is_not_read_twice() -> None:
     answer, _ = asked(due(body_sha=sha256(FEED).hexdigest()), response())
     assert (answer.outcome, answer.feed) == (FeedOutcome.NOT_MODIFIED, None)
@@ -105,28 +157,28 @@ def test_a_feed_that_takes_long_to_read_does_not_stop_the_clock_of_the_others(mo
         return ParsedFeed(FeedOutcome.OK, (ENTRY,))
 
     async def scenario() -> Answer:
-        reading = asyncio.create_task(ask(due(), Answers(response())))
+        reading = asyncio.create_task(ask(due(), Answers(response()), now=NOW))
         for _ in range(3):
             await asyncio.sleep(0)
         others_went_on.set()
         return await reading
 
-    monkeypatch.setattr("workers.poll.stage.parse_feed", slow)
+    monkeypatch.setattr("workers.poll.stage.read_source", slow)
     assert asyncio.run(scenario()).outcome is FeedOutcome.OK
 
 
 HOW_A_FETCH_ENDS = [
-    *(Deferred(reason, "why", NOW) for reason in RetryReason),
+    *(Deferred(reason, "why", NOW) for reason in RetryReason if reason is not RetryReason.WAITING),
     *(
         Dropped(reason, "why")
         for reason in (
             DropReason.GONE,
-            DropReason.REFUSED,
+            DropReason.HTTP_4XX,
             DropReason.TOO_LARGE,
             DropReason.BAD_URL,
             DropReason.BLOCKED_ADDRESS,
             DropReason.REDIRECT_LOOP,
-            DropReason.ROBOTS,
+            DropReason.DISALLOWED,
         )
     ),
 ]
@@ -135,8 +187,15 @@ HOW_A_FETCH_ENDS = [
 @pytest.mark.parametrize("ending", HOW_A_FETCH_ENDS, ids=lambda ending: ending.reason)
 def test_every_end_of_a_fetch_is_an_outcome_of_the_source(ending: Dropped | Deferred) -> None:
     answer, _ = asked(due(), FetchFailed(ending))
+    assert answer.outcome is not None
     assert answer.outcome.value == ending.reason.value
     assert (answer.detail, answer.until) == ("why", NOW if isinstance(ending, Deferred) else None)
+
+
+def test_a_poll_whose_turn_has_not_come_is_no_outcome() -> None:
+    until = NOW + timedelta(seconds=40)
+    answer, _ = asked(due(), FetchFailed(Deferred(RetryReason.WAITING, "why", until, hops=(HOP,))))
+    assert (answer.outcome, answer.until, answer.hops) == (None, until, (HOP,))
 
 
 def test_what_nobody_expected_is_kept_with_its_traceback() -> None:
@@ -150,62 +209,130 @@ def decided(answer: Answer, **changes: Any) -> PollResult:
     return decide(due(**changes), answer, now=NOW, bounds=BOUNDS, jitter=0.0)
 
 
-def test_a_feed_with_entries_is_written_with_their_identity_and_its_validators() -> None:
+def of_a_feed(*entries: FeedEntry, outcome: FeedOutcome = FeedOutcome.OK, **headers: str) -> Answer:
+    return Answer(outcome=outcome, response=response(**headers), feed=ParsedFeed(outcome, entries))
+
+
+def test_a_feed_with_entries_is_written_with_its_validators() -> None:
     headers: dict[str, Any] = {"etag": '"x"', "last_modified": "Sun, 01 Mar 2026 11:00:00 GMT"}
-    answer = Answer(FeedOutcome.OK, response=response(**headers), feed=ParsedFeed(FeedOutcome.OK, (ENTRY,)))
-    result = decided(answer)
-    assert result.entries == (("https://example.org/a", ENTRY),)
+    result = decided(of_a_feed(ENTRY, **headers))
+    assert result.entries == (ENTRY,)
     assert (result.etag, result.last_modified) == (headers["etag"], headers["last_modified"])
-    assert result.body_sha == sha256(FEED).hexdigest()
-    assert (result.interval_s, result.next_poll_s) == (600, 600)
+    assert (result.body_sha, result.was_read) == (sha256(FEED).hexdigest(), True)
 
 
-@pytest.mark.parametrize("outcome", [FeedOutcome.CUT_OFF, FeedOutcome.EMPTY, FeedOutcome.NOT_A_FEED])
+def test_more_new_entries_are_a_reason_to_come_back_sooner() -> None:
+    schedule = decided(of_a_feed(*[ENTRY] * 20)).schedule
+    waits = [schedule(new).wait_s for new in (0, 1, 5, 20)]
+    assert waits == sorted(waits, reverse=True)
+    assert waits[0] > waits[-1] >= BOUNDS.least
+    assert from_json(schedule(5).habits or {}).window == 20
+
+
+@pytest.mark.parametrize("outcome", [FeedOutcome.CUT_OFF, FeedOutcome.EMPTY])
 def test_an_answer_that_was_not_whole_is_asked_for_again_without_condition(outcome: FeedOutcome) -> None:
-    result = decided(Answer(outcome, response=response(etag='"x"', last_modified="y"), feed=ParsedFeed(outcome)))
-    assert (result.etag, result.last_modified, result.body_sha) == (None, None, None)
+    result = decided(of_a_feed(outcome=outcome, etag='"x"', last_modified="y"))
+    assert (result.etag, result.last_modified, result.body_sha, result.was_read) == (None, None, None, True)
+
+
+@pytest.mark.parametrize("outcome", [FeedOutcome.TIMEOUT, FeedOutcome.NOT_A_FEED, FeedOutcome.NOT_MODIFIED])
+def test_an_answer_without_a_list_leaves_what_was_kept_of_the_last_one(outcome: FeedOutcome) -> None:
+    assert not decided(Answer(outcome=outcome)).was_read
+
+
+def test_a_poll_that_waits_keeps_what_it_has_and_the_redirects_that_it_followed() -> None:
+    before = Pending(hops=(HOP,), documents=("https://example.org/1",), entries=7, new=3)
+    until = NOW + timedelta(seconds=40)
+    result = decided(Answer(outcome=None, until=until), pending=before)
+    assert (result.outcome, result.pending) == (None, before)
+    further = (HOP, Hop(301, "https://third.example/feed"))
+    result = decided(Answer(outcome=None, until=until, hops=further), pending=before)
+    assert result.pending == replace(before, hops=further)
+    assert (result.schedule(0).wait_s, result.schedule(0).habits) == (40, None)
+
+
+def test_a_poll_that_waits_for_a_moment_that_has_passed_is_due_at_once() -> None:
+    assert decided(Answer(outcome=None, until=NOW - timedelta(hours=1))).schedule(0).wait_s == 0
+
+
+def test_an_index_is_not_at_its_end_before_its_last_document() -> None:
+    urls = ("https://example.org/1", "https://example.org/2")
+    first = decided(
+        Answer(outcome=FeedOutcome.EMPTY, response=response(), feed=ParsedFeed(FeedOutcome.EMPTY, more=urls))
+    )
+    assert (first.pending.documents, first.schedule(0)) == (urls, Schedule(wait_s=0.0))
+    second = decided(of_a_feed(ENTRY), pending=replace(first.pending, new=0))
+    assert (second.pending.documents, second.pending.entries) == (urls[1:], 1)
+    last = decided(of_a_feed(ENTRY, ENTRY), pending=replace(second.pending, new=1))
+    assert last.pending == Pending()
+    assert last.schedule(0).wait_s >= BOUNDS.least
+    assert from_json(last.schedule(0).habits or {}).window == 3
 
 
 @pytest.mark.parametrize("etag", ['"é"', '"a\tb"', '"' + "x" * 2_000 + '"', ""])
 def test_a_validator_that_no_request_could_carry_is_not_kept(etag: str) -> None:
-    answer = Answer(FeedOutcome.OK, response=response(etag=etag), feed=ParsedFeed(FeedOutcome.OK, (ENTRY,)))
-    assert decided(answer).etag is None
+    assert decided(of_a_feed(ENTRY, etag=etag)).etag is None
 
 
 @pytest.mark.parametrize(
-    ("answer", "failures", "interval_s", "next_poll_s"),
+    ("answer", "failures", "least_s", "most_s"),
     [
-        (Answer(FeedOutcome.NOT_MODIFIED), 3, 1_125, 1_125),
-        (Answer(FeedOutcome.EMPTY, feed=ParsedFeed(FeedOutcome.EMPTY)), 3, 1_125, 1_125),
-        (Answer(FeedOutcome.CUT_OFF, feed=ParsedFeed(FeedOutcome.CUT_OFF, (ENTRY,))), 3, 600, 600),
-        (Answer(FeedOutcome.CUT_OFF, feed=ParsedFeed(FeedOutcome.CUT_OFF)), 0, 900, 900),
-        (Answer(FeedOutcome.NOT_A_FEED), 0, 900, 900),
-        (Answer(FeedOutcome.TIMEOUT), 1, 900, 1_800),
-        (Answer(FeedOutcome.GONE), 3, 900, 7_200),
-        (Answer(FeedOutcome.BUG), 500, 900, 86_400),
-        (Answer(FeedOutcome.RATE_LIMITED, until=NOW + timedelta(hours=5)), 0, 900, 18_000),
+        (Answer(outcome=FeedOutcome.NOT_MODIFIED), 3, 900, 3_600),
+        (of_a_feed(outcome=FeedOutcome.EMPTY), 3, 900, 3_600),
+        (of_a_feed(ENTRY, outcome=FeedOutcome.CUT_OFF), 3, 300, 3_600),
+        (of_a_feed(outcome=FeedOutcome.CUT_OFF), 0, 900, 900),
+        (Answer(outcome=FeedOutcome.NOT_A_FEED), 0, 900, 900),
+        (Answer(outcome=FeedOutcome.TIMEOUT), 1, 1_800, 1_800),
+        (Answer(outcome=FeedOutcome.HTTP_5XX), 3, 7_200, 7_200),
+        (Answer(outcome=FeedOutcome.GONE), 0, 86_400, 86_400),
+        (Answer(outcome=FeedOutcome.BUG), 500, 86_400, 86_400),
+        (Answer(outcome=FeedOutcome.RATE_LIMITED, until=NOW + timedelta(hours=5)), 0, 18_000, 18_000),
     ],
 )
-def test_a_failure_backs_off_and_a_success_does_not(
-    answer: Answer, failures: int, interval_s: int, next_poll_s: float
-) -> None:
+def test_a_failure_backs_off_and_a_success_does_not(answer: Answer, failures: int, least_s: int, most_s: int) -> None:
     result = decided(answer, failures=failures)
-    assert (result.interval_s, result.next_poll_s) == (interval_s, next_poll_s)
+    assert least_s <= result.schedule(0).wait_s <= most_s
+
+
+@pytest.mark.parametrize(("failures", "parked"), [(0, False), (8, False), (9, True), (50, True)])
+def test_a_source_that_fails_for_long_is_parked(failures: int, parked: bool) -> None:
+    assert decided(Answer(outcome=FeedOutcome.DNS), failures=failures).parked == parked
+
+
+@pytest.mark.parametrize(
+    ("statuses", "target"),
+    [
+        ((), None),
+        ((301,), "https://example.org/1"),
+        ((301, 308), "https://example.org/2"),
+        ((301, 302, 301), "https://example.org/1"),
+        ((302, 301), None),
+    ],
+)
+def test_a_source_moves_as_far_as_all_redirects_are_permanent(statuses: tuple[int, ...], target: str | None) -> None:
+    hops = [Hop(status, f"https://example.org/{place}") for place, status in enumerate(statuses, 1)]
+    assert permanent_target(hops) == target
 
 
 def test_a_source_that_was_in_hand_when_a_process_died_is_first_tried_alone() -> None:
-    result = decided(Answer(FeedOutcome.CRASHED), crashed=True)
-    assert (result.next_poll_s, result.interval_s) == (0, 900)
+    result = decided(Answer(outcome=FeedOutcome.CRASHED), crashed=True)
+    assert result.schedule(0) == Schedule(wait_s=0.0)
 
 
 def test_a_source_over_which_a_process_died_alone_is_not_asked_and_backs_off() -> None:
     one = due(crashed=True, alone=True, failures=2)
-    answer = asyncio.run(ask(one, Answers()))  # a request would find no answer
+    answer = asyncio.run(ask(one, Answers(), now=NOW))  # a request would find no answer
     assert answer.outcome is FeedOutcome.CRASHED
     assert "died" in answer.detail
     result = decide(one, answer, now=NOW, bounds=BOUNDS, jitter=0.0)
-    assert (result.outcome, result.next_poll_s, result.entries) == (FeedOutcome.CRASHED, 3_600, ())
-    assert decided(answer, alone=True, failures=500).next_poll_s == BOUNDS.most
+    assert (result.outcome, result.schedule(0).wait_s, result.entries) == (FeedOutcome.CRASHED, 3_600, ())
+    assert decided(answer, alone=True, failures=500).schedule(0).wait_s == BOUNDS.most
+
+
+def test_the_document_of_an_index_that_kills_is_passed_over() -> None:
+    before = Pending(documents=("https://example.org/deadly", "https://example.org/2"))
+    result = decided(Answer(outcome=FeedOutcome.CRASHED), crashed=True, alone=True, pending=before)
+    assert result.pending.documents == before.documents[1:]
 
 
 class FakeLedger:
@@ -236,7 +363,7 @@ class FakeLedger:
 
 def polled(ledger: FakeLedger, names: Iterable[str], get: Any, **given: Any) -> Coroutine[Any, Any, Polled]:
     sources: Any = ledger
-    return poll_sources(names, sources=sources, get=get, bounds=BOUNDS, clock=lambda: NOW, **given)
+    return poll_sources(names, sources=sources, open_session=scripted(get), bounds=BOUNDS, clock=lambda: NOW, **given)
 
 
 async def always(_url: str, **_: object) -> Response:
@@ -285,17 +412,17 @@ def test_a_store_that_went_away_is_not_taken_for_a_bug_of_the_source() -> None:
 def test_what_nobody_expected_while_an_answer_is_weighed_is_kept_and_spares_the_batch_mates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = canonical_url
+    real = stage.permanent_target
 
-    def surprise(url: str) -> str:
-        if "bad" in url:
+    def surprise(hops: tuple[Hop, ...]) -> str | None:
+        if hops:
             raise ZeroDivisionError("the surprise")
-        return real(url)
+        return real(hops)
 
     async def get(url: str, **_: object) -> Response:
-        return response(FEED.replace(b"/a?", b"/bad?" if "bad" in url else b"/a?"))
+        return replace(response(), hops=(HOP,) if "bad" in url else ())
 
-    monkeypatch.setattr("workers.poll.stage.canonical_url", surprise)
+    monkeypatch.setattr(stage, "permanent_target", surprise)
     ledger = FakeLedger()
     done = asyncio.run(polled(ledger, ["bad", "good"], get))
     assert done.counts == {FeedOutcome.BUG: 1, FeedOutcome.OK: 1}

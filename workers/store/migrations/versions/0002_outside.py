@@ -72,7 +72,19 @@ UPDATE entry SET version = 1 WHERE state = 'classified';
 ALTER TABLE entry DROP CONSTRAINT ck_entry_drop_reason;
 UPDATE entry SET reason = 'http_4xx' WHERE state = 'dropped' AND reason = 'refused';
 UPDATE entry SET reason = 'disallowed' WHERE state = 'dropped' AND reason = 'robots';
+UPDATE entry SET reason = CASE reason WHEN 'connection' THEN 'refused' ELSE 'http_5xx' END
+ WHERE state NOT IN ('dropped', 'quarantined') AND reason IN ('connection', 'server_error');
 ALTER TABLE entry ADD CONSTRAINT ck_entry_drop_reason CHECK (state <> 'dropped' OR coalesce(reason IN ('gone', 'http_4xx', 'not_html', 'too_large', 'empty', 'bad_url', 'blocked_address', 'redirect_loop', 'disallowed', 'same_url', 'no_text', 'not_an_article', 'by_operator'), false));
+-- of sources too: `refused` says now that the connection was, and no longer that the answer was a 4xx
+UPDATE source SET
+    last_outcome = CASE last_outcome WHEN 'refused' THEN 'http_4xx' WHEN 'robots' THEN 'disallowed'
+        WHEN 'connection' THEN 'refused' WHEN 'server_error' THEN 'http_5xx' ELSE last_outcome END,
+    outcomes = (
+        SELECT coalesce(jsonb_object_agg(word, times), '{}') FROM (
+            SELECT CASE key WHEN 'refused' THEN 'http_4xx' WHEN 'robots' THEN 'disallowed'
+                   WHEN 'connection' THEN 'refused' WHEN 'server_error' THEN 'http_5xx' ELSE key END AS word,
+                   sum(CAST(value AS BIGINT)) AS times
+              FROM jsonb_each_text(outcomes) GROUP BY 1) AS renamed);
 CREATE INDEX ix_entry_waiting ON entry (host, due_at) WHERE state = 'discovered';
 CREATE INDEX ix_entry_revisit_at ON entry (revisit_at) WHERE revisit_at IS NOT NULL;
 
