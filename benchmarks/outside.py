@@ -323,7 +323,10 @@ def system_of(folder: Path) -> Iterator[System]:
         steps = Steps(changed(Settings(), **given))
         stack.callback(steps.close)
         migrate(steps.engine)
-        environment = inherited_environment() | {SETTINGS_FILE: str(file)}
+        environment = inherited_environment() | {
+            SETTINGS_FILE: str(file),
+            "PYTHONWARNINGS": "ignore",
+        }  # Celery, as root
         yield System(steps, make_app(steps.settings), port, environment, parts)
 
 

@@ -239,7 +239,6 @@ class Steps:
 
         if self._seen.get(what) == mark:
             return
-        self._seen[what] = mark
         try:
             facts = use(mark)
         except ConfigError as error:
@@ -248,6 +247,7 @@ class Steps:
         else:
             event(f"{what}_taken_up", **facts)
             write_note(self.engine, f"{what}_refused", "")
+        self._seen[what] = mark  # only now: a store that went away meanwhile is asked again
 
     def _sync_sources(self, mark: str) -> dict[str, Any]:
         from config.sources import load_sources

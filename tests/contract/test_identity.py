@@ -132,7 +132,14 @@ class TestRedirect:
         fetch(engine, {A: redirected(C), B: redirected(C)})
         states = sorted(row_of(engine, id_of(engine, url)).state for url in (A, B))
         assert states == ["dropped", "fetched"]
-        assert count_of(engine, "alias") == 1
+        assert count_of(engine, "alias") == 2, "where both lead, and the link of the one that ended"
+
+    def test_a_link_that_ended_as_another_counts_for_that_one_from_then_on(self, engine: Engine) -> None:
+        found_at(engine, "one", A, HTTP_A)
+        fetch(engine, {A: make_page(), HTTP_A: redirected(A)})
+        assert row_of(engine, id_of(engine, HTTP_A)).reason == "same_url"
+        assert found_at(engine, "two", HTTP_A) == 0
+        assert seen_by(engine, id_of(engine, A)) == ["one", "two"]
 
     def test_settling_it_again_changes_nothing(self, engine: Engine) -> None:
         found_at(engine, "one", A)
@@ -285,7 +292,7 @@ class TestRace:
             assert row_of(many, lost).detail == f"redirect to entry {advanced[0]}"
             with many.connect() as connection:
                 assert advanced[0] in connection.execute(select(alias.c.entry_id)).scalars().all()
-        assert count_of(many, "alias") == 6
+        assert count_of(many, "alias") == 12, "six that were taken, and six links that ended"
 
     def test_two_polls_that_find_one_url_at_once_make_one_entry(self, many: Engine) -> None:
         sources = make_source_ledger(many)

@@ -147,7 +147,7 @@ def test_an_outlet_without_a_robots_txt_allows_everything(engine: Engine, status
     assert outlet.paths == ["/robots.txt", "/a"]
 
 
-@pytest.mark.parametrize("status", ["500 Oops", "502 Bad Gateway", "429 Slow down", "503 Busy"])
+@pytest.mark.parametrize("status", ["500 Oops", "502 Bad Gateway", "503 Busy"])
 def test_an_outlet_that_cannot_say_what_it_allows_is_left_alone_until_it_can(engine: Engine, status: str) -> None:
     answers = one_after_another(page(b"", status=status), robots_txt("Disallow: /private"))
     with Outlet(robots=answers) as outlet:
@@ -164,6 +164,15 @@ def test_an_outlet_that_cannot_say_what_it_allows_is_left_alone_until_it_can(eng
         let_robots_expire(engine)
         assert reasons(visited(engine, urls, outlet)) == ["200", "disallowed"]
     assert outlet.paths == ["/robots.txt", "/robots.txt", "/a"]
+
+
+def test_an_outlet_that_is_asked_too_often_has_no_rules_but_its_rest(engine: Engine) -> None:
+    with Outlet(robots=page(b"User-agent: *\nDisallow: /", status="429 Slow down")) as outlet:
+        assert reasons(visited(engine, [f"{outlet.url}/a"], outlet)) == ["waiting"]
+        assert rest_of(engine) == pytest.approx(60, abs=2)
+        let_hosts_rest(engine)
+        assert reasons(visited(engine, [f"{outlet.url}/a"], outlet)) == ["200"]
+    assert outlet.paths == ["/robots.txt", "/a"]
 
 
 def test_an_outlet_that_fails_is_asked_by_the_rules_that_it_gave_last(engine: Engine) -> None:

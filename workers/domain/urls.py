@@ -23,6 +23,8 @@ DEFAULT_PORT = {"http": 80, "https": 443}
 ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 #: Browsers drop these from a link, wherever they stand (WHATWG URL Standard, "basic URL parser").
 DROPPED = re.compile(r"[\t\r\n]")
+#: Letters of a host: DNS knows none that is longer (RFC 1035 section 2.3.4), and IDNA takes seconds over them.
+MAX_HOST = 253
 #: Control characters and lone surrogates: no request and no store can hold them.
 UNWRITABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 #: Letters that Python's IDNA (of 2003) writes as others or drops, so that two hosts would be one: sharp s, final sigma,
@@ -122,6 +124,8 @@ def _idna_host(host: str) -> str:
     if ":" in host:
         return _netloc(host)
     host = host.rstrip(DOTS)
+    if len(host) > MAX_HOST:
+        return host.lower()
     with suppress(UnicodeError):  # no name that DNS knows: it stays as it is
         host = host.encode("idna").decode("ascii")
     return host.lower()

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from workers.domain.charset import decode
 from workers.domain.outcomes import Advanced, Dropped, DropReason, Outcome
 from workers.domain.values import Article, Entry, Page
-from workers.domain.charset import decode
 from workers.extract.clean import clean_line
 from workers.extract.dates import choose_published
 from workers.extract.facts import Stated

@@ -56,7 +56,7 @@ from workers.store.backoff import DAY_S, MAX_CRASHES, MAX_TRIES, NOT_FOUND_AGAIN
 from workers.store.hosts import is_free, is_open, mark_hinted
 from workers.store.outage import PATIENCE, Debts, is_away
 from workers.store.rows import entry_of, hops_to_json, host_of, source_columns
-from workers.store.schema import IN_FLIGHT, entry, host, sighting, source
+from workers.store.schema import IN_FLIGHT, alias, entry, host, sighting, source
 from workers.store.text import detail_text
 from workers.telemetry import event
 
@@ -323,22 +323,17 @@ class Ledger:
         return case(*[(and_(allowed, moment > func.now()), moment) for moment in moments], else_=null())
 
     def _values(self, one: Entry, ending: Unchanged | Dropped | Deferred | Failed) -> dict[str, Any]:
-        free: dict[str, Any] = {"lease_token": None, "lease_until": None}
-        if not isinstance(ending, Unchanged):
-            free |= {"reason": str(ending.reason), "detail": detail_text(ending.detail)}
-        match ending:
-            case Deferred(reason=RetryReason.WAITING):
-                again: Any = func.least(
-                    func.coalesce(literal(ending.until), func.now()), func.now() + timedelta(days=1)
-                )
-                waiting = free | {"attempt": entry.c.attempt - 1, "not_before": again, "due_at": again}
-                if ending.hops:
-                    waiting |= {"hops": hops_to_json(ending.hops), "host": host_of(ending.hops[-1].url)}
-                return waiting
-            case Unchanged():
+        if isinstance(ending, Unchanged):
+            if one.version:
                 return self._back(None, "")
-            case _ if one.version:  # readers have the article: a later look that fails takes nothing away
-                return self._back(str(ending.reason), ending.detail)
+            ending = Failed(QuarantineReason.BUG, "unchanged, though nothing was published yet")
+        free: dict[str, Any] = {"lease_token": None, "lease_until": None, "reason": str(ending.reason)}
+        free["detail"] = detail_text(ending.detail)
+        if isinstance(ending, Deferred) and ending.reason is RetryReason.WAITING:
+            return free | self._waits(ending)
+        if one.version:  # readers have the article: a later look that fails takes nothing away
+            return self._back(str(ending.reason), ending.detail)
+        match ending:
             case Dropped():
                 return free | {"state": State.DROPPED, "state_at": func.now()}
             case Deferred(reason=RetryReason.NOT_FOUND):
@@ -360,6 +355,14 @@ class Ledger:
         reason = QuarantineReason.UNREACHABLE if isinstance(ending.reason, RetryReason) else ending.reason
         detail = f"{ending.reason}: {free['detail']}" if reason != ending.reason else free["detail"]
         return free | {"state": State.QUARANTINED, "state_at": func.now(), "reason": str(reason), "detail": detail}
+
+    def _waits(self, ending: Deferred) -> dict[str, Any]:
+        """Return the columns of an entry whose host's turn has not come: no try was made."""
+        again = func.least(func.coalesce(literal(ending.until), func.now()), func.now() + timedelta(days=1))
+        waiting: dict[str, Any] = {"attempt": entry.c.attempt - 1, "not_before": again, "due_at": again}
+        if ending.hops:
+            waiting |= {"hops": hops_to_json(ending.hops), "host": host_of(ending.hops[-1].url)}
+        return waiting
 
     def _back(self, reason: str | None, detail: str) -> dict[str, Any]:
         """Return the columns of a published entry after a look that brought nothing new; why, if it failed."""
@@ -449,10 +452,16 @@ def may_be_hinted(ahead: timedelta) -> ColumnElement[bool]:
 
 
 def _share_sightings(connection: Connection, ended: UUID, same_as: UUID) -> None:
-    """Let the sources that found one entry count for the other, which is the same article."""
+    """Let the sources that found one entry, and those that will, count for the other, which is the same article."""
     seen = select(sighting.c.source_id, sighting.c.entry_key, literal(same_as), sighting.c.seen_at)
     copied = insert(sighting).from_select(list(sighting.c), seen.where(sighting.c.entry_id == ended))
     connection.execute(copied.on_conflict_do_nothing())
+    columns = [alias.c.url_key, alias.c.entry_id, alias.c.canon_version, alias.c.via]
+    own = select(entry.c.url_key, literal(same_as), entry.c.canon_version, literal("same_url"))
+    known_as = insert(alias).from_select(columns, own.where(entry.c.id == ended))
+    connection.execute(
+        known_as.on_conflict_do_update(index_elements=["url_key"], set_={"entry_id": known_as.excluded.entry_id})
+    )
 
 
 def _counted(one: Entry, ending: Unchanged | Dropped | Deferred | Failed, values: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Row
 
 from workers.domain.outcomes import Hop
+from workers.domain.urls import ascii_host
 from workers.domain.values import Entry, FeedEntry, Seen, Source
 from workers.store.schema import source
 from workers.store.text import index_key, storable
@@ -57,7 +58,8 @@ def hops_from_json(data: Iterable[Any]) -> tuple[Hop, ...]:
 def host_of(url: str) -> str:
     """Return the name under which a URL's host is known to those that wait for their turn."""
     try:
-        return index_key((urlsplit(url).hostname or "").rstrip("."))
+        host = urlsplit(url).hostname
+        return index_key(ascii_host(host)) if host else ""
     except ValueError:
         return ""
 

@@ -173,7 +173,7 @@ alias = Table(
     Column("canon_version", Integer, nullable=False),
     Column("via", Text, nullable=False),
     Column("seen_at", Time, nullable=False, server_default=func.now()),
-    CheckConstraint(_one_of("via", ["redirect", "canonical"]), "via"),
+    CheckConstraint(_one_of("via", ["redirect", "canonical", "same_url"]), "via"),
     Index("ix_alias_entry_id", "entry_id"),
 )
 

@@ -95,7 +95,7 @@ CREATE TABLE alias (
     via TEXT NOT NULL,
     seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_alias PRIMARY KEY (url_key),
-    CONSTRAINT ck_alias_via CHECK (via IN ('redirect', 'canonical')),
+    CONSTRAINT ck_alias_via CHECK (via IN ('redirect', 'canonical', 'same_url')),
     CONSTRAINT fk_alias_entry_id FOREIGN KEY (entry_id) REFERENCES entry (id) ON DELETE CASCADE
 );
 COMMENT ON COLUMN alias.url_key IS 'another identity of an entry';
