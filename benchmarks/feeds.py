@@ -26,8 +26,8 @@ if str(REPOSITORY) not in sys.path:  # run as a file, from any folder
 
 from workers.domain.outcomes import FeedOutcome  # noqa: E402
 from workers.domain.values import Source  # noqa: E402
-from workers.poll.parsed import ParsedFeed  # noqa: E402
-from workers.poll.read import read_source  # noqa: E402
+from workers.poll.documents.parsed import ParsedFeed  # noqa: E402
+from workers.poll.documents.read import read_source  # noqa: E402
 
 #: Name of an archive begins with -> kind of the sources in it.
 ARCHIVES = {"feeds": "feed", "sitemaps": "sitemap"}

@@ -149,9 +149,7 @@ class Steps:
 
         self._done(
             "fetch",
-            self._await(
-                fetch_entries(ids, ledger=self.ledger, open_session=self.outside.session, hand_on=hand_on)
-            ),
+            self._await(fetch_entries(ids, ledger=self.ledger, open_session=self.outside.session, hand_on=hand_on)),
         )
 
     def extract(self, ids: Iterable[UUID]) -> list[UUID]:

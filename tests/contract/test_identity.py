@@ -139,7 +139,7 @@ class TestRedirect:
         fetch(engine, {A: make_page(), HTTP_A: redirected(A)})
         assert row_of(engine, id_of(engine, HTTP_A)).reason == "same_url"
         assert found_at(engine, "two", HTTP_A) == 0
-        assert seen_by(engine, id_of(engine, A)) == ["one", "two"]
+        assert set(seen_by(engine, id_of(engine, A))) == {"one", "two"}
 
     def test_settling_it_again_changes_nothing(self, engine: Engine) -> None:
         found_at(engine, "one", A)

@@ -20,7 +20,7 @@ from workers.cli.asking import Found, Look, asker
 from workers.domain.errors import ConfigError, Problem, WirewatchError
 from workers.domain.reasons import SENTENCES
 from workers.domain.values import Source
-from workers.poll.discover import discover
+from workers.poll.documents.discover import discover
 
 console = Console(highlight=False)
 errors = Console(highlight=False, stderr=True, soft_wrap=True)

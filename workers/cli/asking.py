@@ -12,9 +12,9 @@ from workers.domain.ports import FetchFailed, Response, Session
 from workers.domain.values import Source
 from workers.fetch.polite import Alone, Outside
 from workers.fetch.robots import origin
-from workers.poll.discover import HomePage, discover
-from workers.poll.parsed import ParsedFeed, joined
-from workers.poll.read import read_source
+from workers.poll.documents.discover import HomePage, discover
+from workers.poll.documents.parsed import ParsedFeed, joined
+from workers.poll.documents.read import read_source
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 #: Between two requests to a host while a person waits: less than the system's own, for a few requests once.

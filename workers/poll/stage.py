@@ -15,8 +15,8 @@ from uuid import UUID
 from workers.domain.outcomes import Deferred, FeedOutcome, Hop, RetryReason
 from workers.domain.ports import FetchFailed, OpenSession, Response, Session, validator
 from workers.poll.cadence import Bounds, Seen, Wishes, asks_whole, from_json, is_parked, learn, next_wait_s, to_json
-from workers.poll.parsed import ParsedFeed
-from workers.poll.read import read_source
+from workers.poll.documents.parsed import ParsedFeed
+from workers.poll.documents.read import read_source
 from workers.store.outage import insist, is_away
 from workers.store.sources import Pending, PollResult, Recorded, Schedule, SourceDue, SourceLedger
 

@@ -21,7 +21,7 @@ from workers.domain.ports import FetchFailed, Response
 from workers.domain.values import FeedEntry, Source
 from workers.poll import stage
 from workers.poll.cadence import Bounds, Habits, from_json, to_json
-from workers.poll.parsed import ParsedFeed
+from workers.poll.documents.parsed import ParsedFeed
 from workers.poll.stage import Answer, Polled, ask, decide, permanent_target, poll_sources
 from workers.store.sources import Pending, PollResult, Recorded, Schedule, SourceDue
 

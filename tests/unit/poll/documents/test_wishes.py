@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from workers.poll.feed import parse_feed
-from workers.poll.wishes import FeedWishes, wishes
+from workers.poll.documents.feed import parse_feed
+from workers.poll.documents.wishes import FeedWishes, wishes
 
 
 def hours(*numbers: object) -> str:

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from lxml.html import HtmlElement
 
 from workers.domain.urls import web_link
-from workers.poll.html import base_of, links_of, parse_html
-from workers.poll.text import MAX_TITLE, one_line
+from workers.poll.documents.html import base_of, links_of, parse_html
+from workers.poll.documents.text import MAX_TITLE, one_line
 
 #: What a page says of a feed in `<link rel="alternate" type=...>`; the second line is written by mistake, and common.
 FEED_TYPES = {

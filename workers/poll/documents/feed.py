@@ -16,10 +16,10 @@ import feedparser
 from workers.domain.outcomes import FeedOutcome
 from workers.domain.urls import absolute_link
 from workers.domain.values import FeedEntry
-from workers.poll.encoding import decode_feed
-from workers.poll.parsed import MAX_ENTRIES, ParsedFeed, taken
-from workers.poll.salvage import bounded, pieces
-from workers.poll.text import (
+from workers.poll.documents.encoding import decode_feed
+from workers.poll.documents.parsed import MAX_ENTRIES, ParsedFeed, taken
+from workers.poll.documents.salvage import bounded, pieces
+from workers.poll.documents.text import (
     MAX_KEY,
     MAX_SUMMARY,
     MAX_TITLE,
@@ -29,7 +29,7 @@ from workers.poll.text import (
     plain_text,
     storable,
 )
-from workers.poll.wishes import wishes
+from workers.poll.documents.wishes import wishes
 
 MAX_AUTHORS = 20
 #: feedparser takes some 30 microseconds for a tag, and 10 MB hold 3 million of them (80 s). A feed of 700 entries has

@@ -16,10 +16,10 @@ from lxml import etree
 from workers.domain.outcomes import FeedOutcome
 from workers.domain.urls import absolute_link
 from workers.domain.values import FeedEntry
-from workers.poll.encoding import decode_feed
-from workers.poll.feed import looks_like, parse_feed
-from workers.poll.parsed import ParsedFeed, taken
-from workers.poll.text import MAX_KEY, MAX_TITLE, one_line, plain_text, sitemap_moment
+from workers.poll.documents.encoding import decode_feed
+from workers.poll.documents.feed import looks_like, parse_feed
+from workers.poll.documents.parsed import ParsedFeed, taken
+from workers.poll.documents.text import MAX_KEY, MAX_TITLE, one_line, plain_text, sitemap_moment
 
 #: News sitemaps hold two days (Google's rule); one more for a poller that was away, or a date without an hour.
 RECENT = timedelta(days=3)

@@ -9,8 +9,8 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from workers.domain.charset import decode
 from workers.domain.urls import web_link
-from workers.poll.encoding import charset_of
-from workers.poll.text import MAX_TITLE, one_line
+from workers.poll.documents.encoding import charset_of
+from workers.poll.documents.text import MAX_TITLE, one_line
 
 #: Elements and texts that are looked at for the words of one link; links around whole pages are made by mistake.
 LINK_PARTS = 400

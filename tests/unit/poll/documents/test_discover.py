@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.poll.discover import MAX_CANDIDATES, Candidate, discover
+from workers.poll.documents.discover import MAX_CANDIDATES, Candidate, discover
 
 URL = "https://paper.example/"
 

@@ -9,8 +9,8 @@ import pytest
 
 from workers.domain.outcomes import FeedOutcome
 from workers.domain.values import Source
-from workers.poll.parsed import ParsedFeed
-from workers.poll.read import MAX_BYTES, read_source
+from workers.poll.documents.parsed import ParsedFeed
+from workers.poll.documents.read import MAX_BYTES, read_source
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 RSS = b"<rss version='2.0'><channel><item><link>/a</link></item></channel></rss>"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.poll.encoding import decode_feed
+from workers.poll.documents.encoding import decode_feed
 
 RUSSIAN = "<rss><title>Учения на границе</title></rss>"
 ARABIC = "<rss><title>تدريبات على الحدود</title></rss>"

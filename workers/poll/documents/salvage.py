@@ -2,7 +2,7 @@
 
 import re
 
-from workers.poll.parsed import MAX_ENTRIES
+from workers.poll.documents.parsed import MAX_ENTRIES
 
 ENTRY_START = re.compile(r"<((?:\w+:)?(?:item|entry))(?=[\s>])", re.IGNORECASE)
 ROOT = re.compile(r"<(?:\w+:)?(?:rss|feed|rdf)\b[^>]{0,5000}>", re.IGNORECASE)

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from workers.domain.outcomes import FeedOutcome
-from workers.poll.listing import parse_listing
-from workers.poll.parsed import MAX_ENTRIES, ParsedFeed
+from workers.poll.documents.listing import parse_listing
+from workers.poll.documents.parsed import MAX_ENTRIES, ParsedFeed
 
 URL = "https://paper.example/news/"
 ARTICLE = r"/\d{4}/\d{2}/"

@@ -7,9 +7,9 @@ import re2
 
 from workers.domain.outcomes import FeedOutcome
 from workers.domain.values import FeedEntry
-from workers.poll.html import links_of, parse_html
-from workers.poll.parsed import ParsedFeed, taken
-from workers.poll.text import MAX_KEY
+from workers.poll.documents.html import links_of, parse_html
+from workers.poll.documents.parsed import ParsedFeed, taken
+from workers.poll.documents.text import MAX_KEY
 
 
 def parse_listing(body: bytes, *, url: str, content_type: str = "", pattern: str) -> ParsedFeed:

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from workers.domain.outcomes import FeedOutcome
 from workers.domain.values import Source
-from workers.poll.feed import parse_feed
-from workers.poll.listing import parse_listing
-from workers.poll.parsed import ParsedFeed
-from workers.poll.sitemap import parse_sitemap
+from workers.poll.documents.feed import parse_feed
+from workers.poll.documents.listing import parse_listing
+from workers.poll.documents.parsed import ParsedFeed
+from workers.poll.documents.sitemap import parse_sitemap
 
 GZIP = b"\x1f\x8b"
 #: Bytes of a document when its own gzip is undone: as much as one answer may have.

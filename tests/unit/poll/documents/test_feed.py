@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.domain.outcomes import FeedOutcome
-from workers.poll.feed import parse_feed
-from workers.poll.parsed import MAX_ENTRIES, ParsedFeed
-from workers.poll.text import plain_text
+from workers.poll.documents.feed import parse_feed
+from workers.poll.documents.parsed import MAX_ENTRIES, ParsedFeed
+from workers.poll.documents.text import plain_text
 
 URL = "https://example.org/news/feed"
 BASE = "https://example.org"

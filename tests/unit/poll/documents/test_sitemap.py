@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.domain.outcomes import FeedOutcome
-from workers.poll.parsed import MAX_ENTRIES, ParsedFeed, joined
-from workers.poll.sitemap import FEW_UNDATED, MAX_CHILDREN, parse_sitemap
+from workers.poll.documents.parsed import MAX_ENTRIES, ParsedFeed, joined
+from workers.poll.documents.sitemap import FEW_UNDATED, MAX_CHILDREN, parse_sitemap
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 BASE = "https://paper.example"
