@@ -22,15 +22,14 @@ from sqlalchemy import select
 from config.settings import Settings, changed
 from workers.bootstrap import Steps, utc_now
 from workers.domain.outcomes import Advanced, FeedOutcome, State
-from workers.domain.urls import canonical_url
 from workers.domain.values import FeedEntry, Page
 from workers.operate.embedded import runtime_path
 from workers.operate.embedded_postgres import PostgresServer
 from workers.operate.newsroom import ExpectedArticle, NewsroomServer, load_newsroom
 from workers.store.migrate import migrate
 from workers.store.pages import write_pages
+from workers.store.polls import PollResult, Schedule
 from workers.store.schema import entry, flag
-from workers.store.sources import PollResult
 from workers.telemetry import configure_logging
 
 NEWSROOM = Path(__file__).parent.parent / "tests" / "samples" / "newsroom"
@@ -50,7 +49,7 @@ def sample_pages() -> list[tuple[bytes, str, str | None]]:
 def store_pages(steps: Steps, round_number: int, copies: int) -> tuple[list[UUID], list[bytes]]:
     """Put pages into the ledger as if they had been fetched; return their ids and bodies."""
     source = NewsroomServer(load_newsroom(NEWSROOM)).sources()[0]
-    steps.sources.sync([source], interval_s=3600)
+    steps.sources.sync([source])
     bodies = [
         (body.replace(b"</body>", f"<!-- {round_number} {copy} --></body>".encode()), media, charset)
         for copy in range(copies)
@@ -58,8 +57,9 @@ def store_pages(steps: Steps, round_number: int, copies: int) -> tuple[list[UUID
     ]
     links = [f"https://bench.example/{round_number}/{number}" for number in range(len(bodies))]
     due = steps.sources.claim([source.id])[0]
-    entries = tuple((canonical_url(url), FeedEntry(key=url, url=url, title="")) for url in links)
-    steps.sources.record(due, PollResult(outcome=FeedOutcome.OK, next_poll_s=0, interval_s=3600, entries=entries))
+    entries = tuple(FeedEntry(key=url, url=url, title="") for url in links)
+    at_once = Schedule(wait_s=0)
+    steps.sources.record(due, PollResult(outcome=FeedOutcome.OK, schedule=lambda _new: at_once, entries=entries))
     with steps.engine.connect() as connection:
         ids = list(connection.execute(select(entry.c.id).where(entry.c.state == State.DISCOVERED)).scalars())
     claim = steps.ledger.claim(ids, State.DISCOVERED)

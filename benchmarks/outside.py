@@ -48,8 +48,8 @@ from workers.pipeline import STAGE
 from workers.poll.cadence import Habits, to_json
 from workers.poll.stage import ACCEPT
 from workers.store.migrate import migrate
+from workers.store.polls import PollResult, Schedule
 from workers.store.schema import entry, host, robots, source
-from workers.store.sources import PollResult, Schedule
 from workers.tasks import batches
 from workers.telemetry import configure_logging
 

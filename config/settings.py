@@ -8,6 +8,7 @@ import difflib
 import os
 import tempfile
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -179,7 +180,8 @@ class Settings(BaseSettings):
     @property
     def user_agent(self) -> str:
         """Name ourselves honestly, with a way to reach the operator (product token: RFC 9309 section 2.2.1)."""
-        return f"Wirewatch/0.1 (+{self.contact})" if self.contact else "Wirewatch/0.1"
+        product = f"Wirewatch/{version('wirewatch')}"
+        return f"{product} (+{self.contact})" if self.contact else product
 
     @property
     def runtime_base(self) -> Path:

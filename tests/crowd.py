@@ -47,7 +47,9 @@ def outside_of(engine: Engine, wishes: dict[str, Any]) -> Outside:
     )
     hosts = HostBook(engine, lease_s=90, ahead_s=wishes["budget_s"]) if wishes["polite"] else Alone()
     book = RobotsBook(engine) if wishes["polite"] else Alone()
-    return Outside(http, hosts, book, delay_s=wishes["delay_s"], budget_s=wishes["budget_s"], clock=clock)
+    return Outside(
+        http, hosts, book, delay_s=wishes["delay_s"], budget_s=wishes["budget_s"], deadline_s=30, clock=clock
+    )
 
 
 def any_left(engine: Engine) -> bool:

@@ -11,8 +11,9 @@ from workers.domain.values import Article, Classification, Entry, Evidence, Feed
 from workers.store.articles import Classified, write_articles, write_classified
 from workers.store.ledger import Claim, Ledger
 from workers.store.pages import write_pages
+from workers.store.polls import PollResult, Recorded, Schedule
 from workers.store.schema import change, entry
-from workers.store.sources import PollResult, Recorded, Schedule, SourceLedger
+from workers.store.sources import SourceLedger
 
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 NEXT = {State.DISCOVERED: State.FETCHED, State.FETCHED: State.EXTRACTED, State.EXTRACTED: State.CLASSIFIED}

@@ -267,12 +267,16 @@ class Steps:
         record_tick(self.engine, name)
 
     def upkeep(self) -> None:
-        """Forget old pages; check the promises and say which do not hold."""
+        """Forget what is old; check the promises and say which do not hold."""
+        from workers.store.hosts import forget_idle_hosts
         from workers.store.overview import broken_invariants
         from workers.store.pages import forget_old_pages
+        from workers.store.robots import RobotsBook
 
         self.record_tick("upkeep")
         event("pages_forgotten", count=forget_old_pages(self.engine, days=self.settings.page_retention_days))
+        event("robots_forgotten", count=RobotsBook(self.engine).forget_old())
+        event("hosts_forgotten", count=forget_idle_hosts(self.engine))
         for promise, rows in broken_invariants(self.engine).items():
             event("invariant_broken", level="error", promise=promise, rows=rows)
 
@@ -323,6 +327,7 @@ def polite(settings: Settings, hosts: "Hosts", robots: "Robots") -> "Outside":
         robots,
         delay_s=settings.host_delay_s,
         budget_s=settings.session_s,
+        deadline_s=settings.fetch_deadline_s,
         clock=utc_now,
     )
 

@@ -346,15 +346,17 @@ class TestWaiting:
         (given,) = make_ledger(engine).claim([one], State.DISCOVERED).entries
         assert (given.attempt, given.hops) == (1, hops)
 
-    def test_hops_are_kept_while_nothing_more_was_followed(self, engine: Engine) -> None:
+    def test_hops_are_kept_while_it_waits_and_forgotten_when_a_try_failed(self, engine: Engine) -> None:
         (one,) = discover(engine)
         hops = (Hop(302, "https://cdn.example/x"),)
         settle_one(engine, one, Deferred(RetryReason.WAITING, hops=hops))
         settle_one(engine, one, Deferred(RetryReason.WAITING))
-        settle_one(engine, one, Deferred(RetryReason.TIMEOUT))
         let_wait_pass(engine)
-        assert make_ledger(engine).claim([one], State.DISCOVERED).entries[0].hops == hops
         assert row_of(engine, one).host == "cdn.example"
+        assert make_ledger(engine).claim([one], State.DISCOVERED).entries[0].hops == hops
+        expire_leases(engine)
+        settle_one(engine, one, Deferred(RetryReason.TIMEOUT))
+        assert (row_of(engine, one).hops, row_of(engine, one).host) == ([], "agency.example")
 
     @pytest.mark.parametrize("wish", [None, timedelta(days=-1), timedelta(days=30)])
     def test_without_a_moment_it_is_due_at_once_and_never_later_than_in_a_day(

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from tests.making import (
     count_of,
     make_feed_entry,
+    make_ledger,
     make_source,
     make_source_ledger,
     poll_result,
@@ -20,8 +21,9 @@ from tests.making import (
 )
 from workers.domain.outcomes import FeedOutcome, Hop, State
 from workers.store.ledger import Due, Ledger
+from workers.store.polls import Pending, Recorded, Schedule
 from workers.store.schema import entry, source
-from workers.store.sources import Pending, Recorded, Schedule, SourceLedger
+from workers.store.sources import SourceLedger
 
 
 def source_row(engine: Engine, name: str = "agency") -> Any:
@@ -119,13 +121,33 @@ class TestSync:
 
 
 class TestClaim:
-    def test_due_sources_are_put_off_by_the_lag_and_come_oldest_first(self, engine: Engine) -> None:
+    def test_due_sources_are_put_off_by_the_lag_and_come_in_the_order_in_which_they_were_asked(
+        self, engine: Engine
+    ) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source(name) for name in ("a", "b", "c", "d")])
+        run_sql(engine, "UPDATE source SET polled_at = now() - interval '1 h' WHERE id = 'a'")
+        run_sql(engine, "UPDATE source SET polled_at = now() - interval '2 h' WHERE id = 'b'")
+        run_sql(engine, "UPDATE source SET due_at = now() + interval '1 h' WHERE id = 'c'")
+        assert [due.id for due in sources.due(10)] == ["d", "b", "a"]
+        assert sources.due(10) == []
+
+    def test_sources_are_given_in_the_order_of_the_message(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
         sources.sync([make_source(name) for name in ("a", "b", "c")])
-        run_sql(engine, "UPDATE source SET due_at = now() - interval '1 h' WHERE id = 'b'")
-        run_sql(engine, "UPDATE source SET due_at = now() + interval '1 h' WHERE id = 'c'")
-        assert [due.id for due in sources.due(10)] == ["b", "a"]
-        assert sources.due(10) == []
+        assert [due.source.id for due in sources.claim(["c", "a", "b"])] == ["c", "a", "b"]
+
+    def test_entries_of_a_host_wait_until_its_due_source_was_asked(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine, per_host=2)
+        sources.sync([make_source()])
+        record(sources, "agency", poll_result(*[make_feed_entry(number) for number in range(9)]))
+        run_sql(engine, "UPDATE host SET hinted_until = NULL; UPDATE source SET due_at = now(), not_before = now()")
+        run_sql(engine, "UPDATE entry SET due_at = now()")
+        ledger = make_ledger(engine, per_host=2)
+        assert [due.id for due in sources.due(10)] == ["agency"]
+        assert ledger.due(State.DISCOVERED, 10) == []
+        run_sql(engine, "UPDATE host SET hinted_until = NULL")  # as the poll's session does when it gives the host back
+        assert len(ledger.due(State.DISCOVERED, 10)) == 2
 
     def test_a_source_is_given_to_one_and_comes_back_when_the_lease_ends(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
@@ -497,13 +519,15 @@ class TestPending:
         (due,) = sources.claim(["agency"])
         assert (due.pending, due.habits) == (Pending(), {})
 
-    def test_entries_over_the_cap_add_up(self, engine: Engine) -> None:
+    def test_entries_over_the_cap_are_those_of_the_last_answer(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
         sources.sync([make_source()])
         for cut in (3, 0, 4):
             record(sources, "agency", poll_result(make_feed_entry(), cut=cut, detail=f"{cut} more"))
             assert source_row(engine).last_error == (f"{cut} more" if cut else None), "a success that is not the whole"
-        assert source_row(engine).cut == 7
+            assert source_row(engine).cut == cut
+        record(sources, "agency", poll_result(outcome=FeedOutcome.NOT_MODIFIED, was_read=False))
+        assert source_row(engine).cut == 4, "the last answer that was read"
 
 
 class TestRecordQuiet:

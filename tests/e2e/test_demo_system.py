@@ -29,7 +29,7 @@ def test_status_shows_a_ledger_that_balances(system: RunningSystem) -> None:
     assert found["balanced"]
     assert found["discovered"] == found["in_flight"] + ended == SAMPLE_LINKS
     assert set(found["queues"]) == set(QUEUES)
-    assert {row["id"]: row["last_outcome"] for row in found["sources"]}["broken"] == "server_error"
+    assert {row["id"]: row["last_outcome"] for row in found["sources"]}["broken"] == "http_5xx"
     table = system.ask("status")
     assert table.returncode == 0
     assert "discovered 48 = in flight 0 + classified 41 + dropped 7 + quarantined 0" in table.stdout

@@ -46,7 +46,7 @@ def test_a_run_survives_dead_sources_and_goes_on_after_a_restart(tmp_path: Path)
             wait_until(lambda: system.status()["states"]["classified"] == 4, 60, "the outlet's four articles")
             before = system.status()
             told = {row["id"]: row for row in before["sources"]}
-            assert told["dead"]["last_outcome"] == "connection"
+            assert told["dead"]["last_outcome"] == "refused"
             assert told["inside"]["last_outcome"] == "blocked_address"
             assert all(told[name]["last_error"] and told[name]["due_at"] for name in ("dead", "inside"))
             second = wirewatch("run", "--data-dir", str(data), **settings)

@@ -21,7 +21,8 @@ from workers.domain.outcomes import Advanced, FeedOutcome, State
 from workers.domain.values import FeedEntry, Page, Source
 from workers.store.ledger import Ledger
 from workers.store.pages import write_pages
-from workers.store.sources import PollResult, Schedule, SourceLedger
+from workers.store.polls import PollResult, Schedule
+from workers.store.sources import SourceLedger
 
 TEXT = "The ministers met on Tuesday and agreed on a plan for the harbour. Work begins in May, they said. " * 3
 BODY = (

@@ -145,7 +145,7 @@ class TestAnswers:
         assert gzip.decompress(raw) == plain.content
 
     @pytest.mark.parametrize(
-        "outlet", [it for it in NEWSROOM.outlets if it.expect is not FeedOutcome.SERVER_ERROR], ids=short
+        "outlet", [it for it in NEWSROOM.outlets if it.expect is not FeedOutcome.HTTP_5XX], ids=short
     )
     def test_a_feed_answers_304_to_the_client_that_has_it(self, outlet, server, client):
         first = client.get(server.url(outlet.feed))
@@ -198,7 +198,7 @@ class TestFeeds:
             FeedOutcome.CUT_OFF,
             FeedOutcome.EMPTY,
             FeedOutcome.NOT_A_FEED,
-            FeedOutcome.SERVER_ERROR,
+            FeedOutcome.HTTP_5XX,
         }
 
 
@@ -235,8 +235,9 @@ class TestMixture:
             DropReason.TOO_LARGE,
             DropReason.REDIRECT_LOOP,
             DropReason.NO_TEXT,
+            DropReason.DISALLOWED,
         }
-        assert {ROUTES[path].status for path, it in DROPS.items() if it.reason is DropReason.GONE} == {404, 410}
+        assert {ROUTES[path].status for path, it in DROPS.items() if it.reason is DropReason.GONE} == {410}
 
     @pytest.mark.parametrize("path", ARTICLES)
     def test_an_article_page_weighs_what_real_ones_weigh(self, path):

@@ -15,8 +15,8 @@ from workers.fetch.robots import origin
 from workers.poll.documents.discover import HomePage, discover
 from workers.poll.documents.parsed import ParsedFeed, joined
 from workers.poll.documents.read import read_source
+from workers.poll.stage import ACCEPT
 
-ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 #: Between two requests to a host while a person waits: less than the system's own, for a few requests once.
 PAUSE_S = 1.0
 #: No request begins later than this.
@@ -68,7 +68,7 @@ async def asker(settings: Settings) -> AsyncIterator["Asker"]:
     client = http_client(settings)
     alone = Alone()
     delay_s = min(settings.host_delay_s, PAUSE_S)
-    outside = Outside(client, alone, alone, delay_s=delay_s, budget_s=PATIENCE_S, clock=utc_now)
+    outside = Outside(client, alone, alone, delay_s=delay_s, budget_s=PATIENCE_S, deadline_s=PATIENCE_S, clock=utc_now)
     try:
         async with outside.session([]) as session:
             yield Asker(outside, session)

@@ -124,10 +124,8 @@ def _print_status(found: Overview, depths: dict[str, int], notes: dict[str, str]
         f"{states['classified']} + dropped {states['dropped']} + quarantined {states['quarantined']}"
     )
     for state, reasons in counts.by_reason.items():
-        if reasons:
-            console.print(
-                f"  {state:<11}" + "  ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-            )
+        for reason, count in sorted(reasons.items()):
+            console.print(f"  {state:<11} {reason} {count}: {SENTENCES[reason]}")
     console.print(f"Changes    {found.last_seq} numbered, {found.unnumbered} waiting")
     ticks = ", ".join(f"{name} {ago(moment, found.now)}" for name, moment in sorted(found.last_tick.items())) or "never"
     console.print(f"Last tick  {ticks}")

@@ -37,6 +37,6 @@ SENTENCES: dict[str, str] = {
     # a person should look
     "crashed": "Working on it killed the process; it was set apart from everything else.",
     "bug": "An error that nobody expected; its traceback was kept.",
-    "unreachable": "Every try over days failed; it was set aside, and can be tried again by hand.",
+    "unreachable": "Every try over days failed; it was set aside.",
     "unstorable": "The store refuses what came of it; it was set aside with its data.",
 }

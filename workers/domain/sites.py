@@ -74,6 +74,23 @@ def accepted_canonical(page_url: str, claimed: str) -> str | None:
     return other if own == other or not _names_less(urlsplit(own), urlsplit(other)) else None
 
 
+def accepted_redirect(url: str, final: str, *, permanent: bool) -> bool:
+    """Return whether a redirect says what a link's identity is: that `url` and `final` are one article.
+
+    Not where it leads to less (a home page, a folder above: what outages and removed articles redirect to), nor to
+    another site for the time being (a login, a consent page).
+    """
+    if not permanent and not same_site(url, final):
+        return False
+    own, other = urlsplit(canonical_url(url)), urlsplit(canonical_url(final))
+    if _segments(own.path) == _segments(other.path) and own.query == other.query:
+        return True  # another scheme or host of the same page
+    if not same_site(url, final):
+        return bool(_segments(other.path) or other.query)
+    # for the time being, to a page at the top of the site: /login, /maintenance
+    return not _names_less(own, other) and (permanent or len(_segments(other.path)) > 1)
+
+
 def _names_less(own: SplitResult, other: SplitResult) -> bool:
     here, there = _segments(own.path), _segments(other.path)
     if not there and not other.query:

@@ -107,16 +107,19 @@ class Outside:
         *,
         delay_s: float,
         budget_s: float,
+        deadline_s: float,
         clock: Callable[[], datetime],
     ) -> None:
         """`delay_s`: between two requests to a host; 0: none, and as many at once as there are (a server of your own).
-        `budget_s`: no request that has to wait begins later than this after its session.
+        `budget_s`: no request that has to wait begins later than this after its session; `deadline_s` later all of
+        it has ended, robots.txt and redirects included.
         """
         self.http = http
         self.hosts = hosts
         self.robots = robots
         self.delay_s = delay_s
         self.budget_s = budget_s
+        self.deadline_s = deadline_s
         self.clock = clock
         self._remembered: OrderedDict[str, tuple[float, Rules]] = OrderedDict()
 
@@ -159,6 +162,7 @@ class PoliteSession:
         self._reserving = asyncio.Lock()
         self._robots_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._last_start = time.monotonic() + outside.budget_s
+        self._end = self._last_start + outside.deadline_s
 
     # --- hosts ---------------------------------------------------------------------------------
 
@@ -229,7 +233,7 @@ class PoliteSession:
             raise FetchFailed(Dropped(DropReason.BAD_URL, "not http(s), or no host"))
         host = await self._host(name)
         try:
-            async with AsyncExitStack() as held:
+            async with asyncio.timeout_at(self._end), AsyncExitStack() as held:
                 await self._enter(host, held)
                 if robots:
                     await self._check_robots(target, host)
@@ -237,6 +241,8 @@ class PoliteSession:
                 path = [host]
                 before_hop = partial(self._before_hop, path, held, robots)
                 return await self._ask(path, partial(ask, before_hop=before_hop))
+        except TimeoutError as error:
+            raise FetchFailed(Deferred(RetryReason.TIMEOUT, "robots.txt and redirects took all its time")) from error
         finally:
             host.expected -= 1
 
@@ -256,9 +262,11 @@ class PoliteSession:
         await asyncio.sleep(host.opens_at - time.monotonic())
 
     def _waiting(self, host: _Host) -> FetchFailed:
-        wait_s = max(host.opens_at - time.monotonic(), 0.0)
-        until = self._outside.clock() + timedelta(seconds=wait_s)
-        return FetchFailed(Deferred(RetryReason.WAITING, f"{host.name} may be asked again in {wait_s:.0f} s", until))
+        rest_s = max(host.opens_at - time.monotonic(), 0.0)
+        # a session takes hold of a host before it opens and waits: whoever came at the opening would always be too late
+        again_s = max(rest_s - self._outside.budget_s, 0.0) if host.granted else rest_s
+        until = self._outside.clock() + timedelta(seconds=again_s)
+        return FetchFailed(Deferred(RetryReason.WAITING, f"{host.name} may be asked again in {rest_s:.0f} s", until))
 
     async def _ask(self, path: list[_Host], ask: Callable[[], Awaitable[Response]]) -> Response:
         """Make one request; `path` are the hosts that it leads over, and each rests after its part of it."""
@@ -328,10 +336,11 @@ class PoliteSession:
     async def _fetch_robots(self, of: str, host: _Host) -> Rules | None:
         await self._pace(host)
         path, hops = [host], list[str]()
-        before_hop = partial(self._before_robots_hop, path, hops)
-        ask = partial(self._outside.http, robots_url(of), first_bytes=MAX_BYTES, any_status=True, before_hop=before_hop)
+        ask = partial(self._outside.http, robots_url(of), first_bytes=MAX_BYTES, any_status=True)
         try:
-            response = await self._ask(path, ask)
+            async with AsyncExitStack() as held:
+                before_hop = partial(self._before_robots_hop, path, hops, held)
+                response = await self._ask(path, partial(ask, before_hop=before_hop))
         except FetchFailed as failure:
             found = _without_answer(failure.ending, redirected=bool(hops))
         else:
@@ -343,12 +352,10 @@ class PoliteSession:
         self._take_known({of: kept})
         return self._outside.rules(of)
 
-    async def _before_robots_hop(self, path: list[_Host], hops: list[str], url: str) -> None:
+    async def _before_robots_hop(self, path: list[_Host], hops: list[str], held: AsyncExitStack, url: str) -> None:
         hops.append(url)
-        name = host_of(url)
-        if name != path[-1].name:  # one request a day, not worth a turn; what comes of it is not held against ours
-            _begin_gap(path[-1])
-            path.append(_Host(name, granted=True, opens_at=0.0, gap_s=self._outside.delay_s))
+        if host_of(url) != path[-1].name:
+            await self._before_hop(path, held, False, url)
         elif self._outside.delay_s:
             await asyncio.sleep(min(path[-1].gap_s, ROBOTS_HOP_S))
 
@@ -363,6 +370,8 @@ def _found(response: Response) -> KnownRobots:
 
 def _without_answer(ending: Dropped | Deferred, *, redirected: bool) -> KnownRobots:
     """Return what a robots.txt without an answer means; raises FetchFailed where it means the same for the page."""
+    if ending.reason is RetryReason.WAITING:
+        raise FetchFailed(replace(ending, hops=()))
     if ending.reason is DropReason.REDIRECT_LOOP:  # "unavailable" (RFC 9309 section 2.3.1.2): as if there were none
         return KnownRobots(verdict="allow", expires_s=MAX_AGE.total_seconds(), detail=ending.detail)
     if redirected or not (isinstance(ending, Dropped) or ending.reason in UNREACHABLE):  # says nothing of the page

@@ -18,7 +18,8 @@ from workers.poll.cadence import Bounds, Seen, Wishes, asks_whole, from_json, is
 from workers.poll.documents.parsed import ParsedFeed
 from workers.poll.documents.read import read_source
 from workers.store.outage import insist, is_away
-from workers.store.sources import Pending, PollResult, Recorded, Schedule, SourceDue, SourceLedger
+from workers.store.polls import Pending, PollResult, Recorded, Schedule, SourceDue
+from workers.store.sources import SourceLedger
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 
@@ -212,7 +213,7 @@ def decide(due: SourceDue, answer: Answer, *, now: datetime, bounds: Bounds, jit
         )
         return PollResult(outcome=None, schedule=lambda _new: later, detail=answer.detail, pending=held)
     more = pending.documents[1:] if pending.documents else (answer.feed.more if answer.feed else ())
-    failed = not outcome.is_success and not entries
+    failed = not outcome.is_success and not entries and not pending.entries
     gone = outcome is FeedOutcome.GONE
     failures = due.failures + 1 if failed else 0
     read = pending.entries + len(entries)

@@ -5,10 +5,10 @@ from workers.domain.outcomes import QuarantineReason, RetryReason
 #: Processes that may die over an entry before it is set aside (RELIABILITY.md section 3.3). Counted when it is claimed.
 MAX_CRASHES = 3
 
-#: Tries before an entry is set aside (RELIABILITY.md section 3.3): about three days of an outlet being away; an error
+#: Tries before an entry is set aside (RELIABILITY.md section 3.3): 2.8 days of an outlet being away; an error
 #: that nobody expected is not worth more than three.
 MAX_TRIES: dict[RetryReason | QuarantineReason, int] = {
-    **dict.fromkeys(RetryReason, 10),  # of 404 see below; WAITING is not a try
+    **dict.fromkeys(RetryReason, 12),  # of 404 see below; WAITING is not a try
     QuarantineReason.CRASHED: 1,
     QuarantineReason.BUG: 3,
     QuarantineReason.UNREACHABLE: 1,

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Uuid,
     case,
     column,
+    delete,
     func,
     literal,
     or_,
@@ -36,7 +37,10 @@ from workers.store.schema import host
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a session was told of a host. `wait_s`: until its next request may begin, or until it is worth asking."""
+    """What a session was told of a host.
+
+    `wait_s`: of one that is granted, until its next request may begin; else until it is worth reserving.
+    """
 
     granted: bool
     wait_s: float
@@ -83,7 +87,8 @@ class HostBook:
             if refused:
                 others = select(host.c.name, wait, is_free(now).label("free")).where(host.c.name.in_(refused))
                 for row in connection.execute(others):
-                    turns[row.name] = Turn(False, max(float(row.wait), 0 if row.free else self.ahead.total_seconds()))
+                    ahead_s = self.ahead.total_seconds()
+                    turns[row.name] = Turn(False, max(float(row.wait) - ahead_s, 0.0 if row.free else ahead_s))
         return turns
 
     def release(self, token: UUID, ended: Mapping[str, Ended]) -> None:
@@ -121,6 +126,14 @@ class HostBook:
                     hinted_until=None,
                 )
             )
+
+
+def forget_idle_hosts(engine: Engine) -> int:
+    """Delete hosts that nobody has asked for a month; return how many."""
+    old = func.now() - timedelta(days=30)
+    idle = func.greatest(host.c.next_allowed_at, host.c.in_flight_until, host.c.hinted_until) < old
+    with engine.begin() as connection:
+        return connection.execute(delete(host).where(idle)).rowcount
 
 
 def mark_hinted(connection: Connection, names: Iterable[str], lag: timedelta) -> None:

@@ -331,6 +331,8 @@ class Ledger:
         free["detail"] = detail_text(ending.detail)
         if isinstance(ending, Deferred) and ending.reason is RetryReason.WAITING:
             return free | self._waits(ending)
+        if one.hops:  # the next try begins at the beginning: what a redirect led to was for this one
+            free |= {"hops": [], "host": host_of(one.url)}
         if one.version:  # readers have the article: a later look that fails takes nothing away
             return self._back(str(ending.reason), ending.detail)
         match ending:
@@ -380,10 +382,12 @@ class Ledger:
         """Send classified entries whose next look is due down the path again; return how many."""
         due = (
             select(entry.c.id)
+            .join(source, source.c.id == entry.c.source_id)
             .where(entry.c.revisit_at <= func.now(), entry.c.state == State.CLASSIFIED)
+            .where(source.c.watched, source.c.revisited)
             .order_by(entry.c.revisit_at)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(of=entry, skip_locked=True)
             .cte("due")
         )
         again = self._fresh(State.DISCOVERED) | {"due_at": func.now()}

@@ -116,8 +116,8 @@ def overview(engine: Engine) -> Overview:
         grouped = select(entry.c.state, entry.c.reason, func.count()).group_by(entry.c.state, entry.c.reason)
         for state, reason, count in connection.execute(grouped):
             by_state[state] += count
-            if state in by_reason:
-                by_reason[state][reason] = count
+            if reason is not None and state != State.CLASSIFIED:
+                by_reason.setdefault(state, {})[reason] = count
         seen = select(func.count(sighting.c.entry_id.distinct()))
         oldest = (
             select(func.min(_ready_since()))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, sele
 from sqlalchemy.dialects.postgresql import insert
 
 from workers.domain.outcomes import Dropped, State
+from workers.domain.sites import accepted_redirect
 from workers.domain.values import Entry, Page
 from workers.store.identity import take_identities
 from workers.store.ledger import Claim
@@ -26,7 +28,13 @@ def write_pages(connection: Connection, made: Sequence[tuple[Entry, Page]]) -> d
 
     Returns the entries whose redirect led to the URL of another entry: they end here.
     """
-    claims = [(one.id, one.url, value.url) for one, value in made if value.hops and not one.version]
+    claims = [
+        (one.id, one.url, value.url)
+        for one, value in made
+        if value.hops
+        and not one.version
+        and accepted_redirect(one.url, value.url, permanent=all(hop.is_permanent for hop in value.hops))
+    ]
     same = take_identities(connection, claims, via="redirect")
     made = [(one, value) for one, value in made if one.id not in same]
     if not made:
@@ -47,8 +55,9 @@ def write_pages(connection: Connection, made: Sequence[tuple[Entry, Page]]) -> d
             {
                 "which": one.id,
                 "page_sha": shas[one.id],
-                "hops": hops_to_json(value.hops),
-                "host": host_of(value.url),  # a later look goes there at once
+                # a later look goes at once where it led for good
+                "hops": hops_to_json(lasting := tuple(takewhile(lambda hop: hop.is_permanent, value.hops))),
+                "host": host_of(lasting[-1].url if lasting else one.url),
                 "fetched": {
                     "url": value.url,
                     "status": value.status,

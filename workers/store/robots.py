@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from workers.store.schema import robots
@@ -66,3 +66,9 @@ class RobotsBook:
             expires_s=found.expires_s,
             detail=found.detail,
         )
+
+    def forget_old(self) -> int:
+        """Delete what has been out of date for as long as it may be used; return how many."""
+        old = robots.c.expires_at < func.now() - KEPT_FOR
+        with self.engine.begin() as connection:
+            return connection.execute(delete(robots).where(old)).rowcount

@@ -85,7 +85,13 @@ source = Table(
     Column("polled_at", Time),
     Column("succeeded_at", Time),
     Column("found_at", Time, comment="when a new entry was last seen"),
-    Column("cut", BigInteger, nullable=False, server_default=text("0"), comment="entries over the cap, not taken"),
+    Column(
+        "cut",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="entries over the last answer's cap",
+    ),
 )
 
 host = Table(

@@ -1,5 +1,6 @@
 """Settings: the environment wins over the file, the file over the defaults; mistakes are named."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,6 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_user_agent_names_us_and_the_contact(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load_settings().user_agent == "Wirewatch/0.1"
+    assert load_settings().user_agent == f"Wirewatch/{version('wirewatch')}"
     monkeypatch.setenv("WIREWATCH_CONTACT", "desk@example.org")
-    assert load_settings().user_agent == "Wirewatch/0.1 (+desk@example.org)"
+    assert load_settings().user_agent == f"Wirewatch/{version('wirewatch')} (+desk@example.org)"

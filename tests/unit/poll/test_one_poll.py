@@ -23,7 +23,7 @@ from workers.poll import stage
 from workers.poll.cadence import Bounds, Habits, from_json, to_json
 from workers.poll.documents.parsed import ParsedFeed
 from workers.poll.stage import Answer, Polled, ask, decide, permanent_target, poll_sources
-from workers.store.sources import Pending, PollResult, Recorded, Schedule, SourceDue
+from workers.store.polls import Pending, PollResult, Recorded, Schedule, SourceDue
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BOUNDS = Bounds(least=300, most=86_400)

@@ -18,7 +18,7 @@ from workers.domain.urls import absolute_link
 from workers.domain.values import FeedEntry
 from workers.poll.documents.encoding import decode_feed
 from workers.poll.documents.parsed import MAX_ENTRIES, ParsedFeed, taken
-from workers.poll.documents.salvage import bounded, pieces
+from workers.poll.documents.salvage import ENTRY_END, LONG_TAG, bounded, pieces
 from workers.poll.documents.text import (
     MAX_KEY,
     MAX_SUMMARY,
@@ -37,7 +37,6 @@ MAX_AUTHORS = 20
 MAX_TAGS = 300_000
 
 REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
-ENTRY_END = re.compile(r"</(?:\w+:)?(?:item|entry)\s*>", re.IGNORECASE)
 ROOT_END = re.compile(r"</(?:\w+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
 SITEMAP = re.compile(r"<(?:\w+:)?(?:urlset|sitemapindex)\b", re.IGNORECASE)
 
@@ -54,6 +53,8 @@ def _parse_xml(text: str, url: str) -> ParsedFeed:
     text, cut = bounded(REFERENCE.sub(_good_reference, text))
     if text.count("<") > MAX_TAGS:
         return ParsedFeed(FeedOutcome.TOO_LARGE, detail=f"over {MAX_TAGS} tags in its first {MAX_ENTRIES} entries")
+    if LONG_TAG.search(text):
+        return ParsedFeed(FeedOutcome.TOO_LARGE, detail="a tag of over 20,000 characters")
     feed, found, broken, notes = _read(text)
     if not feed.get("version") and not found:
         return ParsedFeed(FeedOutcome.NOT_A_FEED, detail=looks_like(text) if feed else "nothing could be read from it")

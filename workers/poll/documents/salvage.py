@@ -5,8 +5,10 @@ import re
 from workers.poll.documents.parsed import MAX_ENTRIES
 
 ENTRY_START = re.compile(r"<((?:\w+:)?(?:item|entry))(?=[\s>])", re.IGNORECASE)
-ROOT = re.compile(r"<(?:\w+:)?(?:rss|feed|rdf)\b[^>]{0,5000}>", re.IGNORECASE)
+ROOT = re.compile(r"<(?:\w+:)?(?:rss|feed|rdf)\b[^<>]{0,5000}>", re.IGNORECASE)
 ENTRY_END = re.compile(r"</(?:\w+:)?(?:item|entry)\s*>", re.IGNORECASE)
+#: A tag of so many characters: parsers take time by the square of its attributes (40,000 of them: 20 s).
+LONG_TAG = re.compile(r"<[A-Za-z][^<>]{20000}")
 
 
 def bounded(text: str) -> tuple[str, int]:

@@ -52,7 +52,7 @@ COMMENT ON COLUMN source.moving_seen IS 'how often in a row';
 ALTER TABLE source ADD COLUMN moves JSONB DEFAULT '[]' NOT NULL;
 COMMENT ON COLUMN source.moves IS '[{from, to, at}]';
 ALTER TABLE source ADD COLUMN cut BIGINT DEFAULT 0 NOT NULL;
-COMMENT ON COLUMN source.cut IS 'entries over the cap, not taken';
+COMMENT ON COLUMN source.cut IS 'entries over the last answer''s cap';
 
 ALTER TABLE entry ADD COLUMN canon_version INTEGER DEFAULT 1 NOT NULL;
 COMMENT ON COLUMN entry.canon_version IS 'of the rule behind url_key';
