@@ -132,7 +132,7 @@ async def way_out(
     hosts = hosts or HostBook(engine, lease_s=90, ahead_s=budget_s)
     book = book or RobotsBook(engine)
     try:
-        yield Outside(http, hosts, book, delay_s=delay_s, budget_s=budget_s, deadline_s=30, clock=clock)
+        yield Outside(http, hosts, book, delay_s=delay_s, budget_s=budget_s, deadline_s=deadline_s, clock=clock)
     finally:
         await http.close()
 

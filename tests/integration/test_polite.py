@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, timedelta
@@ -550,3 +551,28 @@ def test_a_book_that_nobody_wrote_in_grants_a_host_at_once(engine: Engine) -> No
     book, token = HostBook(engine, lease_s=90, ahead_s=5), uuid4()
     assert book.reserve(["a.example"], token) == {"a.example": Turn(True, 0.0)}
     assert not book.reserve(["a.example"], uuid4())["a.example"].granted
+
+
+def test_a_session_ends_whatever_its_robots_and_redirects_take(engine: Engine) -> None:
+    """Each request keeps its own deadline here; all of them together would take six seconds."""
+    steps = chain(5) | {"/robots.end": robots_txt("")}
+    with Outlet(steps, takes_s=0.8) as outlet:
+        began = time.monotonic()
+        (late,) = visited(engine, [f"{outlet.url}/a"], outlet, delay_s=0.05, budget_s=0.5, deadline_s=1)
+        assert time.monotonic() - began < 3
+    assert late.reason in {RetryReason.TIMEOUT, RetryReason.HTTP_5XX, RetryReason.WAITING}
+
+
+def test_a_robots_txt_on_another_host_takes_that_hosts_turn(engine: Engine) -> None:
+    rules = {"/rules": robots_txt("Disallow: /private")}
+    with Outlet(rules, host="127.0.0.9") as other:
+        outlets = [Outlet(robots=redirect(f"{other.url}/rules"), host=f"127.0.0.{number}") for number in (2, 3, 4)]
+        with ExitStack() as opened:
+            for one in outlets:
+                opened.enter_context(one)
+            urls = [f"{one.url}/a" for one in outlets]
+            for _ in range(5):
+                visited(engine, urls, *outlets, other, delay_s=0.1, budget_s=0.5)
+        assert [path for one in outlets for path in one.paths if path == "/a"], "they are asked in the end"
+    assert other.most_in_flight == 1
+    assert other.smallest_gap_s >= 0.1

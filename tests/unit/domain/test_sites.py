@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.domain import sites
-from workers.domain.sites import accepted_canonical, registrable_domain, same_site
+from workers.domain.sites import accepted_canonical, accepted_redirect, registrable_domain, same_site
 from workers.domain.urls import MAX_URL, canonical_url
 
 
@@ -211,3 +211,27 @@ def test_a_list_that_cannot_be_read_is_an_error_and_no_download(monkeypatch: pyt
 def test_the_list_is_loaded_by_the_first_question_only() -> None:
     loaded = f"import sys; import {sites.__name__}; sys.exit('tld' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "final", "permanent", "accepted"),
+    [
+        ("http://a.example/news/1", "https://a.example/news/1", True, True),
+        ("http://example.org/news/1", "https://www.example.org/news/1", False, True),
+        ("https://a.example/1", "https://a.example/a-long-headline", True, True),
+        ("https://a.example/1", "https://a.example/2026/a-long-headline", False, True),
+        ("https://short.example/x", "https://a.example/news/1", True, True),
+        # a login, a consent page, an outage: for the time being
+        ("https://a.example/news/1", "https://login.example/?back=1", False, False),
+        ("https://a.example/news/1", "https://a.example/maintenance", False, False),
+        ("https://short.example/x", "https://a.example/news/1", False, False),
+        # to less: what removed articles redirect to
+        ("https://a.example/news/1", "https://a.example/", True, False),
+        ("https://a.example/news/1", "https://a.example/news", True, False),
+        ("https://short.example/x", "https://a.example/", True, False),
+    ],
+)
+def test_a_redirect_says_what_an_article_is_only_where_it_leads_to_one(
+    url: str, final: str, permanent: bool, accepted: bool
+) -> None:
+    assert accepted_redirect(url, final, permanent=permanent) is accepted

@@ -507,3 +507,16 @@ def test_no_rule_of_ours_takes_more_than_linear_time(body: str) -> None:
     began = time.monotonic()
     parse(body)
     assert time.monotonic() - began < 5
+
+
+def test_a_tag_of_attributes_without_number_is_refused_before_it_costs_anything() -> None:
+    began = time.monotonic()
+    tag = "<item " + " ".join(f'a{number}="1"' for number in range(60_000)) + ">"
+    feed = parse(f"<rss><channel>{tag}<link>/a</link></item></channel></rss>")
+    assert time.monotonic() - began < 2
+    assert (feed.outcome, feed.detail) == (FeedOutcome.TOO_LARGE, "a tag of over 20,000 characters")
+
+
+def test_a_long_text_is_no_long_tag() -> None:
+    feed = parse(rss(f"<item><link>/a</link><description><![CDATA[{'word ' * 8_000}]]></description></item>"))
+    assert feed.outcome is FeedOutcome.OK
