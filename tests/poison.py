@@ -14,7 +14,7 @@ from workers import bootstrap
 healthy = bootstrap.extract_page
 
 
-def deadly(entry: Any, page: Any) -> Any:
+def deadly(entry: Any, page: Any, *more: Any) -> Any:
     body = page.body if page else b""
     if b"poison:kill" in body:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -22,7 +22,7 @@ def deadly(entry: Any, page: Any) -> Any:
         raise MemoryError
     if b"poison:hang" in body:
         threading.Event().wait()
-    return healthy(entry, page)
+    return healthy(entry, page, *more)
 
 
 bootstrap.extract_page = deadly

@@ -1,7 +1,6 @@
 """The journey of an operator: the main job runs, is stopped, and goes on where it stopped."""
 
 import signal
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ def test_a_run_survives_dead_sources_and_goes_on_after_a_restart(tmp_path: Path)
         outlet = next(one for one in server.sources() if one.id == "yantar")
         dead = unreachable("dead", "http://127.0.0.1:9/feed")
         inside = unreachable("inside", "http://127.0.0.1/feed")  # port 80, but no public address
-        write_sources(sources, [SourceSpec(**asdict(outlet)), dead, inside])
+        write_sources(sources, [SourceSpec.from_domain(outlet), dead, inside])
         settings: dict[str, object] = {
             "sources_file": sources,
             "allow_addresses": f"{server.base_url.removeprefix('http://')},127.0.0.1:9",
@@ -57,7 +56,7 @@ def test_a_run_survives_dead_sources_and_goes_on_after_a_restart(tmp_path: Path)
         asked = server.requests.copy()
         with RunningSystem(("run",), data, settings) as system:
             system.wait_ready()
-            write_sources(sources, [SourceSpec(**asdict(outlet)), SourceSpec(**asdict(server.sources()[0]))])
+            write_sources(sources, [SourceSpec.from_domain(outlet), SourceSpec.from_domain(server.sources()[0])])
             wait_until(lambda: system.status()["discovered"] > before["discovered"], 60, "a new source is taken up")
             wait_until(lambda: not system.status()["in_flight"], 60, "its articles are through")
             after = system.status()
