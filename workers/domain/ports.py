@@ -20,6 +20,7 @@ class Response:
     body: bytes  # transfer and content coding undone
     fetched_at: datetime
     hops: tuple[Hop, ...] = ()  # the redirects that led here
+    rest_s: float = 0.0  # for so long its host rests after this answer
 
 
 #: Characters; an ETag has some dozens.

@@ -240,7 +240,8 @@ class PoliteSession:
                 await self._pace(host)
                 path = [host]
                 before_hop = partial(self._before_hop, path, held, robots)
-                return await self._ask(path, partial(ask, before_hop=before_hop))
+                response = await self._ask(path, partial(ask, before_hop=before_hop))
+                return replace(response, rest_s=path[-1].gap_s)
         except TimeoutError as error:
             raise FetchFailed(Deferred(RetryReason.TIMEOUT, "robots.txt and redirects took all its time")) from error
         finally:

@@ -26,6 +26,10 @@ ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, appl
 MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
 
 
+#: Of a host's turns a source takes one in so many at most; the others are for what it found. (A `Crawl-delay` of 300 s
+#: is as long as the shortest interval: else a busy source would keep its host for itself.)
+TURNS = 4
+
 #: What is done is recorded at least this often, so that one slow source does not hold up its batch-mates.
 RECORD_EVERY_S = 0.5
 
@@ -225,6 +229,8 @@ def decide(due: SourceDue, answer: Answer, *, now: datetime, bounds: Bounds, jit
         wait_s = next_wait_s(
             known, failures=failures, gone=gone, until=answer.until, now=now, bounds=bounds, jitter=jitter
         )
+        if answer.response is not None:
+            wait_s = max(wait_s, TURNS * answer.response.rest_s)
         return Schedule(wait_s=wait_s, habits=to_json(known))
 
     # Of a whole document only: after one that was cut off or empty, or whose children are still to come, a 304 would

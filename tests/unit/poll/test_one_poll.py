@@ -274,6 +274,13 @@ def test_a_validator_that_no_request_could_carry_is_not_kept(etag: str) -> None:
     assert decided(of_a_feed(ENTRY, etag=etag)).etag is None
 
 
+def test_a_source_leaves_most_of_its_hosts_turns_to_what_it_found() -> None:
+    quick, slow = (replace(of_a_feed(ENTRY), response=replace(response(), rest_s=rest_s)) for rest_s in (5.0, 300.0))
+    busy = {"habits": to_json(replace(Habits(), found=1e4, watched_h=10.0, answered_at=NOW, whole_at=NOW))}
+    assert decided(quick, **busy).schedule(30).wait_s == BOUNDS.least
+    assert decided(slow, **busy).schedule(30).wait_s == 1_200
+
+
 @pytest.mark.parametrize(
     ("answer", "failures", "least_s", "most_s"),
     [
