@@ -7,7 +7,6 @@ one deadline over everything, redirects included; caps on raw and on decoded byt
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -59,10 +58,6 @@ class _Wish:
     deadline: asyncio.Timeout
 
 
-#: Bodies over this many bytes are read a few at a time: fifty bombs of 14 KB would be half a gigabyte at once.
-LARGE, LARGE_AT_ONCE = 1_000_000, 4
-
-
 class HttpClient:
     """One per process: a client costs about 27 ms of CPU (its TLS context). Implements `ports.Get`."""
 
@@ -87,7 +82,6 @@ class HttpClient:
         # each Location before we have checked it.
         self._backend = GuardedBackend(allowed, ports)
         self._transport = GuardedTransport(self._backend)
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def close(self) -> None:
         """Give back every connection."""
@@ -177,15 +171,8 @@ class HttpClient:
     async def _body(self, response: httpx.Response, headers: Mapping[str, str], first_bytes: int | None) -> bytes:
         """Read and decode, both under the cap."""
         response.extensions["network_stream"].get_extra_info("bounds").expect(self._max_bytes)
-        async with AsyncExitStack() as held:
-            return await self._pieces(response, headers, first_bytes, held)
-
-    async def _pieces(
-        self, response: httpx.Response, headers: Mapping[str, str], first_bytes: int | None, held: AsyncExitStack
-    ) -> bytes:
         pieces: list[bytes] = []
         raw = size = 0
-        is_large = False
         try:
             decoder = Decoder(headers.get("content-encoding", "").strip().lower())
             async for chunk in response.aiter_raw():
@@ -194,9 +181,6 @@ class HttpClient:
                 for piece in decoder.pieces(chunk):
                     size += len(piece)
                     pieces.append(piece)
-                    if size > LARGE and not is_large:
-                        is_large = True
-                        await held.enter_async_context(self._large)
                     if first_bytes is not None and size >= first_bytes:
                         return b"".join(pieces)[:first_bytes]
                     self._bound(size)
