@@ -232,14 +232,18 @@ def _let_them_be_known(system: System, urls: Sequence[str], console: Console) ->
         "not_before": func.now(),
         "due_at": bindparam("due"),
         "habits": to_json(known_for_days),
-        "etag": bindparam("tag"),
+        "documents": bindparam("known"),
     }
     begin = utc_now() - timedelta(hours=1)
     system.write(
         update(source).where(source.c.id == bindparam("which")).values(facts),
         [
-            {"which": f"feed{number}", "tag": etag(number, 0), "due": begin + timedelta(seconds=number / 10)}
-            for number in range(len(urls))
+            {
+                "which": f"feed{number}",
+                "known": {url: {"etag": etag(number, 0)}},
+                "due": begin + timedelta(seconds=number / 10),
+            }
+            for number, url in enumerate(urls)
         ],
     )
     system.write(update(host).values(hinted_until=None))

@@ -11,7 +11,7 @@ from workers.domain.values import Article, Classification, Entry, Evidence, Feed
 from workers.store.articles import Classified, write_articles, write_classified
 from workers.store.ledger import Claim, Ledger
 from workers.store.pages import write_pages
-from workers.store.polls import PollResult, Recorded, Schedule
+from workers.store.polls import Document, PollResult, Recorded, Schedule
 from workers.store.schema import change, entry
 from workers.store.sources import SourceLedger
 
@@ -107,6 +107,9 @@ def make_source_ledger(engine: Engine, *, per_host: int | None = None, ahead_s: 
 def poll_result(*entries: FeedEntry, outcome: FeedOutcome | None = FeedOutcome.OK, **facts: Any) -> PollResult:
     """Return how a poll ended that found these entries; the source may be asked again at once."""
     wait_s = facts.pop("wait_s", 0)
+    known = {name: facts.pop(name) for name in ("etag", "last_modified", "body_sha") if name in facts}
+    if known:
+        facts["document"] = Document(**known)
     given: dict[str, Any] = {"schedule": lambda _new: Schedule(wait_s=wait_s), "was_read": True, "entries": entries}
     return PollResult(outcome=outcome, **given | facts)
 

@@ -21,7 +21,7 @@ from tests.making import (
 )
 from workers.domain.outcomes import FeedOutcome, Hop, State
 from workers.store.ledger import Due, Ledger
-from workers.store.polls import Pending, Recorded, Schedule
+from workers.store.polls import Document, Pending, Recorded, Schedule
 from workers.store.schema import entry, source
 from workers.store.sources import SourceLedger
 
@@ -75,7 +75,7 @@ class TestSync:
         assert not sources.claim(["agency"])
         sources.sync([make_source(url="https://agency.example/new")])
         fresh = source_row(engine)
-        assert (fresh.etag, fresh.last_modified, fresh.body_sha, fresh.failures) == (None, None, None, 0)
+        assert (fresh.documents, fresh.failures) == ({}, 0)
         assert fresh.outcomes == {"ok": 1, "timeout": 1}, "its history is kept"
         assert sources.due(10) == [Due("agency", alone=False)]
         assert [due.source.url for due in sources.claim(["agency"])] == ["https://agency.example/new"]
@@ -90,7 +90,7 @@ class TestSync:
         sources.sync([make_source(), make_source("other")])
         assert [due.id for due in sources.due(10)] == ["agency"], "the other was never away"
         assert (source_row(engine).failures, source_row(engine, "other").failures) == (0, 1)
-        assert [due.etag for due in sources.claim(["agency", "other"])] == ['"1"']
+        assert [due.known.etag for due in sources.claim(["agency", "other"])] == ['"1"']
 
     def test_a_poll_that_was_under_way_when_a_source_went_does_not_keep_it_from_coming_back(
         self, engine: Engine
@@ -110,7 +110,7 @@ class TestSync:
         (late,) = sources.claim(["agency"])
         sources.sync([make_source(url="https://agency.example/new")])
         assert sources.record(late, poll_result(make_feed_entry(), etag='"old"')) == Recorded()
-        assert source_row(engine).etag is None
+        assert source_row(engine).documents == {}
 
     def test_a_source_that_is_not_watched_is_neither_due_nor_given(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
@@ -175,7 +175,7 @@ class TestClaim:
         record(sources, "agency", poll_result(etag='"1"', last_modified="Sun", body_sha="x"))
         record(sources, "agency", poll_result(outcome=FeedOutcome.TIMEOUT, was_read=False))
         (due,) = sources.claim(["agency"])
-        assert (due.etag, due.last_modified, due.body_sha, due.failures) == ('"1"', "Sun", "x", 1)
+        assert (due.known, due.failures) == (Document(etag='"1"', last_modified="Sun", body_sha="x"), 1)
         assert due.source == make_source()
 
 
@@ -275,7 +275,8 @@ class TestRecord:
         record(sources, "agency", poll_result(etag='"1"', body_sha="x"))
         for outcome in (FeedOutcome.NOT_MODIFIED, FeedOutcome.TIMEOUT):
             record(sources, "agency", poll_result(outcome=outcome, was_read=False))
-        assert (source_row(engine).etag, source_row(engine).body_sha) == ('"1"', "x")
+        (known,) = source_row(engine).documents.values()
+        assert known == {"etag": '"1"', "body_sha": "x"}
 
     @pytest.mark.parametrize("text", ["a\0b", "half \ud800 character", "边" * 5_000])
     def test_nothing_that_a_feed_says_can_keep_a_poll_from_being_recorded(self, engine: Engine, text: str) -> None:
@@ -492,22 +493,37 @@ class TestPending:
         more = poll_result(make_feed_entry(1), outcome=None, pending=pending, wait_s=60, cut=5, etag='"2"')
         assert record(sources, "agency", more).new == 1
         after = source_row(engine)
-        kept = ("outcomes", "last_outcome", "last_error", "failures", "polled_at", "succeeded_at", "etag")
+        kept = ("outcomes", "last_outcome", "last_error", "failures", "polled_at", "succeeded_at", "documents")
         assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
         assert after.lease_token is None
         assert after.found_at is not None
         assert after.cut == 5, "what was not taken of a part is not taken of the whole"
         assert 55 < (after.not_before - after.now).total_seconds() <= 60
 
-    def test_a_part_of_an_index_says_nothing_of_the_index_itself(self, engine: Engine) -> None:
+    def test_what_is_known_of_an_index_and_of_its_parts_is_kept_apart(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
         sources.sync([make_source()])
-        record(sources, "agency", poll_result(etag='"index"', body_sha="x", moving_to=MOVED))
-        pending = Pending(documents=("https://agency.example/1.xml",))
-        record(sources, "agency", poll_result(outcome=None, pending=pending))
-        record(sources, "agency", poll_result(etag='"part"', body_sha="y"))
+        index, part, gone = make_source().url, "https://agency.example/1.xml", "https://agency.example/2.xml"
+        for child in (gone, part):
+            pending = Pending(documents=(child,))
+            named = Document(etag='"index"', more=(child,))
+            record(sources, "agency", poll_result(document=named, pending=pending, moving_to=MOVED))
+            record(sources, "agency", poll_result(etag='"part"', body_sha="y"))
         row = source_row(engine)
-        assert (row.etag, row.body_sha, row.moving_seen) == ('"index"', "x", 1)
+        assert row.documents == {
+            index: {"etag": '"index"', "more": [part]},
+            part: {"etag": '"part"', "body_sha": "y"},
+        }, "what it no longer names is forgotten"
+        assert row.moving_seen == 2, "a part says nothing of where the index is"
+        (due,) = sources.claim(["agency"])
+        assert due.known == Document(etag='"index"', more=(part,))
+
+    def test_a_part_that_cannot_be_had_is_no_failure_of_a_source_whose_other_parts_can(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source()])
+        record(sources, "agency", poll_result(pending=Pending(documents=("https://agency.example/1",), succeeded=True)))
+        record(sources, "agency", poll_result(outcome=FeedOutcome.HTTP_4XX, was_read=False))
+        assert source_row(engine).failures == 0
 
     def test_a_new_url_forgets_what_was_left_to_do_of_the_old_one(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
@@ -546,7 +562,8 @@ class TestRecordQuiet:
             ]
         )
         calm, moving, slow = (source_row(engine, name) for name in ("calm", "moving", "slow"))
-        assert (calm.outcomes, calm.etag, calm.failures) == ({"ok": 1, "not_modified": 1}, '"1"', 0)
+        assert (calm.outcomes, calm.failures) == ({"ok": 1, "not_modified": 1}, 0)
+        assert [known["etag"] for known in calm.documents.values()] == ['"1"']
         assert 595 < (calm.not_before - calm.now).total_seconds() <= 600
         assert (moving.outcomes, moving.moving_to, moving.moving_seen) == ({"empty": 1}, MOVED, 1)
         assert (slow.outcomes, slow.failures, slow.last_error) == ({"timeout": 1}, 1, "no answer")

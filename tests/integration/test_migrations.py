@@ -159,7 +159,8 @@ class TestFromTheFirstSchema:
         migrate(old)
         agency, new = overview(old).sources
         assert agency["outcomes"] == {"ok": 5, "http_4xx": 2, "refused": 1, "http_5xx": 3, "disallowed": 1}
-        assert (agency["last_outcome"], agency["failures"], agency["etag"]) == ("http_4xx", 2, '"1"')
+        assert (agency["last_outcome"], agency["failures"]) == ("http_4xx", 2)
+        assert agency["documents"] == {agency["url"]: {"etag": '"1"'}}
         assert (new["outcomes"], new["last_outcome"]) == ({}, None)
         assert set(agency["outcomes"]) <= set(FeedOutcome)
 

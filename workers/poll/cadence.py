@@ -136,8 +136,8 @@ def _counted(habits: Habits, seen: Seen, known: Habits) -> Habits:
 
 def _trusting(habits: Habits, seen: Seen, known: Habits) -> Habits:
     """Return `known` with what the answer says of the source's validators."""
-    if seen.not_modified:
-        return replace(known, says_304=True, silence=habits.silence + 1)
+    if seen.not_modified:  # of several documents, one at least; news in the others is no silence
+        return replace(known, says_304=True, silence=0 if seen.new else habits.silence + 1)
     first, known = habits.whole_at is None, replace(known, whole_at=seen.at, silence=0)
     if first or not (seen.new or habits.silence):
         return known

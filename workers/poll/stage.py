@@ -6,7 +6,7 @@ import re
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -18,7 +18,7 @@ from workers.poll.cadence import Bounds, Seen, Wishes, asks_whole, from_json, is
 from workers.poll.documents.parsed import ParsedFeed
 from workers.poll.documents.read import read_source
 from workers.store.outage import insist, is_away
-from workers.store.polls import Pending, PollResult, Recorded, Schedule, SourceDue
+from workers.store.polls import Document, Pending, PollResult, Recorded, Schedule, SourceDue
 from workers.store.sources import SourceLedger
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
@@ -52,7 +52,9 @@ class Answer:
     until: datetime | None = None
     hops: tuple[Hop, ...] = ()  # redirects followed before it had to wait
     response: Response | None = None
+    body_sha: str | None = None  # of the response's body, which is not kept
     feed: ParsedFeed | None = None
+    more: tuple[str, ...] = ()  # documents to read next
     conditional: bool = False  # validators were sent
 
 
@@ -169,22 +171,25 @@ async def ask(due: SourceDue, session: Session, *, now: datetime) -> Answer:
     if due.crashed:
         died = "the process that polled it died, or was killed at its time limit"
         return Answer(outcome=FeedOutcome.CRASHED, detail=died)
-    validators = {} if due.pending.documents else validators_of(due, now)
+    known, validators = due.known, validators_of(due, now)
     headers = {"accept": ACCEPT} | validators
     try:
         response = await session.get(
             due.asked_at, headers=headers, hops=due.pending.hops, robots=due.source.obeys_robots
         )
-        if response.status == 304:
-            return Answer(outcome=FeedOutcome.NOT_MODIFIED, response=response, conditional=bool(validators))
-        if not due.pending.documents and sha256(response.body).hexdigest() == due.body_sha:
-            same = FeedOutcome.NOT_MODIFIED
-            return Answer(outcome=same, detail="same body", response=response, conditional=bool(validators))
+        body, response = response.body, replace(response, body=b"")  # not kept in memory until it is recorded
+        sha = sha256(body).hexdigest()
+        if response.status == 304 or sha == known.body_sha:
+            return Answer(
+                outcome=FeedOutcome.NOT_MODIFIED,
+                detail="" if response.status == 304 else "same body",
+                response=response,
+                more=known.more,
+                conditional=bool(validators),
+            )
         media = response.headers.get("content-type", "")
         # in a thread: a feed of 10 MB takes seconds, and the deadlines of its batch-mates run on
-        feed = await asyncio.to_thread(
-            read_source, due.source, response.body, url=response.url, content_type=media, now=now
-        )
+        feed = await asyncio.to_thread(read_source, due.source, body, url=response.url, content_type=media, now=now)
     except FetchFailed as failure:
         ending = failure.ending
         until = ending.until if isinstance(ending, Deferred) else None
@@ -193,14 +198,22 @@ async def ask(due: SourceDue, session: Session, *, now: datetime) -> Answer:
         return Answer(outcome=FeedOutcome(ending.reason.value), detail=ending.detail, until=until)
     except Exception:  # noqa: BLE001  (one feed's surprise must not stop its batch-mates; it is kept on the source row)
         return Answer(outcome=FeedOutcome.BUG, detail=traceback.format_exc())
-    return Answer(outcome=feed.outcome, detail=feed.detail, response=response, feed=feed, conditional=bool(validators))
+    return Answer(
+        outcome=feed.outcome,
+        detail=feed.detail,
+        response=response,
+        body_sha=sha,
+        feed=feed,
+        more=feed.more,
+        conditional=bool(validators),
+    )
 
 
 def validators_of(due: SourceDue, now: datetime) -> dict[str, str]:
     """Return the headers that make a request conditional; none when it is time to look at the whole body."""
     if asks_whole(from_json(due.habits), now):
         return {}
-    sent = {"if-none-match": due.etag, "if-modified-since": due.last_modified}
+    sent = {"if-none-match": due.known.etag, "if-modified-since": due.known.last_modified}
     return {name: value for name, value in sent.items() if value}
 
 
@@ -212,20 +225,19 @@ def decide(due: SourceDue, answer: Answer, *, now: datetime, bounds: Bounds, jit
     if outcome is None:
         wait_s = (answer.until - now).total_seconds() if answer.until else bounds.least
         later = Schedule(wait_s=max(wait_s, 0.0))
-        held = Pending(
-            hops=answer.hops or pending.hops, documents=pending.documents, entries=pending.entries, new=pending.new
-        )
+        held = replace(pending, hops=answer.hops or pending.hops)
         return PollResult(outcome=None, schedule=lambda _new: later, detail=answer.detail, pending=held)
-    more = pending.documents[1:] if pending.documents else (answer.feed.more if answer.feed else ())
-    failed = not outcome.is_success and not entries and not pending.entries
+    more = pending.documents[1:] if pending.documents else answer.more
+    succeeded = outcome.is_success or bool(entries)
+    failed = not succeeded and not pending.succeeded
     gone = outcome is FeedOutcome.GONE
     failures = due.failures + 1 if failed else 0
-    read = pending.entries + len(entries)
+    seen = _seen(due, answer, now)
 
     def schedule(new: int) -> Schedule:
         if more or (outcome is FeedOutcome.CRASHED and not due.alone):
             return Schedule(wait_s=0.0)  # crashed: a batch-mate's fault perhaps, so first it is tried alone
-        known = habits if failed else learn(habits, _seen(due, answer, now, entries=read, new=pending.new + new))
+        known = habits if failed else learn(habits, replace(seen, new=seen.new + new))
         wait_s = next_wait_s(
             known, failures=failures, gone=gone, until=answer.until, now=now, bounds=bounds, jitter=jitter
         )
@@ -233,37 +245,66 @@ def decide(due: SourceDue, answer: Answer, *, now: datetime, bounds: Bounds, jit
             wait_s = max(wait_s, TURNS * answer.response.rest_s)
         return Schedule(wait_s=wait_s, habits=to_json(known))
 
-    # Of a whole document only: after one that was cut off or empty, or whose children are still to come, a 304 would
-    # hide entries.
-    keep = answer.response if outcome is FeedOutcome.OK and not more else None
-    kept = keep.headers if keep else {}
     return PollResult(
         outcome=outcome,
         detail=answer.detail,
         schedule=schedule,
         entries=entries,
         cut=answer.feed.cut if answer.feed else 0,
-        pending=Pending(documents=more, entries=read, new=pending.new) if more else Pending(),
+        pending=_pending(more, seen, succeeded=pending.succeeded or (succeeded and bool(pending.documents)))
+        if more
+        else Pending(),
         was_read=answer.feed is not None and outcome in {FeedOutcome.OK, FeedOutcome.EMPTY, FeedOutcome.CUT_OFF},
-        etag=validator(kept, "etag"),
-        last_modified=validator(kept, "last-modified"),
-        body_sha=sha256(keep.body).hexdigest() if keep else None,
+        document=_document(due, answer),
         moving_to=permanent_target(answer.response.hops) if answer.response else None,
         parked=is_parked(failures, gone=gone),
     )
 
 
-def _seen(due: SourceDue, answer: Answer, now: datetime, *, entries: int, new: int) -> Seen:
+def _document(due: SourceDue, answer: Answer) -> Document | None:
+    """Return what is kept of the document that was read: after one that was cut off, or a feed that was empty, a 304
+    would hide entries. A sitemap without news is an ordinary thing.
+    """
+    whole = {FeedOutcome.OK, FeedOutcome.EMPTY} if due.source.kind == "sitemap" else {FeedOutcome.OK}
+    if answer.response is None or answer.feed is None or answer.outcome not in whole:
+        return None
+    headers = answer.response.headers
+    return Document(
+        etag=validator(headers, "etag"),
+        last_modified=validator(headers, "last-modified"),
+        body_sha=answer.body_sha,
+        more=answer.more,
+    )
+
+
+def _seen(due: SourceDue, answer: Answer, now: datetime) -> Seen:
+    """Return what this poll has shown up to now, with the documents before; `new` without those of this answer."""
+    pending = due.pending
     headers = answer.response.headers if answer.response else {}
-    etag, modified = validator(headers, "etag"), validator(headers, "last-modified")
+    validators = validator(headers, "etag"), validator(headers, "last-modified")
+    same = any(validators) and validators == (due.known.etag, due.known.last_modified)
+    read = answer.feed is not None or pending.entries > 0
     return Seen(
         at=now,
-        entries=entries if answer.feed or due.pending.documents else None,
-        new=new,
-        conditional=answer.conditional,
-        not_modified=answer.response is not None and answer.response.status == 304,
-        same_validators=bool(etag or modified) and (etag, modified) == (due.etag, due.last_modified),
+        entries=pending.entries + (len(answer.feed.entries) if answer.feed else 0) if read else None,
+        new=pending.new,
+        conditional=pending.conditional or answer.conditional,
+        not_modified=pending.not_modified or (answer.response is not None and answer.response.status == 304),
+        same_validators=pending.same_validators or (same and answer.feed is not None),
         wishes=_wishes(answer),
+    )
+
+
+def _pending(documents: tuple[str, ...], seen: Seen, *, succeeded: bool) -> Pending:
+    """Return a poll that goes on with these documents."""
+    return Pending(
+        documents=documents,
+        entries=seen.entries or 0,
+        new=seen.new,
+        succeeded=succeeded,
+        conditional=seen.conditional,
+        not_modified=seen.not_modified,
+        same_validators=seen.same_validators,
     )
 
 

@@ -1,6 +1,6 @@
 """One poll, from its claim to what is written of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -30,18 +30,38 @@ from workers.store.rows import hops_from_json, hops_to_json
 from workers.store.schema import source
 from workers.store.text import detail_text, storable
 
+#: What is kept of the documents of a poll that were read already.
+PENDING_SAYS = ("entries", "new", "succeeded", "conditional", "not_modified", "same_validators")
 #: A permanent redirect seen so often in a row moves the source (RELIABILITY.md S17).
 MOVES_AFTER = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """What a document of a source was when it was last read: what makes a request for it conditional."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    body_sha: str | None = None  # sha256 hex
+    more: tuple[str, ...] = ()  # of a sitemap index: the children that are read, whether it changed or not
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Pending:
-    """A poll that is not at its end: it waits for a host's turn, or a sitemap index named more documents."""
+    """A poll that is not at its end: it waits for a host's turn, or a sitemap index named more documents.
+
+    The last three say what the documents before were like, as `cadence.Seen` does of a whole poll; `succeeded`, that
+    one of the children that an index named is as it should be.
+    """
 
     hops: tuple[Hop, ...] = ()  # redirects followed from the document that is asked for
     documents: tuple[str, ...] = ()  # still to be read; none: the source's own address
     entries: int = 0  # of this poll so far
     new: int = 0
+    succeeded: bool = False
+    conditional: bool = False
+    not_modified: bool = False
+    same_validators: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,9 +71,7 @@ class SourceDue:
     source: Source
     token: UUID
     failures: int
-    etag: str | None = None
-    last_modified: str | None = None
-    body_sha: str | None = None
+    documents: Mapping[str, Document] = field(default_factory=dict)  # by the URL they were asked at
     address: str | None = None  # where permanent redirects moved it to
     moving_to: str | None = None  # where they led at the last poll, if it has not moved yet
     moving_seen: int = 0
@@ -67,6 +85,11 @@ class SourceDue:
     def asked_at(self) -> str:
         """Return the URL of the document that is asked for, before redirects."""
         return self.pending.documents[0] if self.pending.documents else self.address or self.source.url
+
+    @property
+    def known(self) -> Document:
+        """Return what the document that is asked for was when it was last read."""
+        return self.documents.get(storable(self.asked_at), Document())
 
     @property
     def next_url(self) -> str:
@@ -96,9 +119,7 @@ class PollResult:
     cut: int = 0  # entries over the cap
     pending: Pending = Pending()
     was_read: bool = False  # a body was: what follows takes the place of what was kept of the one before
-    etag: str | None = None
-    last_modified: str | None = None
-    body_sha: str | None = None
+    document: Document | None = None  # None: the next request for it is without a condition
     moving_to: str | None = None  # where permanent redirects led
     parked: bool = False
 
@@ -114,11 +135,10 @@ class Recorded:
 def _pending_to_json(pending: Pending) -> dict[str, Any]:
     if not pending.hops and not pending.documents:
         return {}
-    return {
+    said = {name: getattr(pending, name) for name in PENDING_SAYS}
+    return said | {
         "hops": hops_to_json(pending.hops),
         "documents": [storable(url) for url in pending.documents],
-        "entries": pending.entries,
-        "new": pending.new,
     }
 
 
@@ -129,9 +149,31 @@ def pending_from_json(data: dict[str, Any]) -> Pending:
     return Pending(
         hops=hops_from_json(data["hops"]),
         documents=tuple(data["documents"]),
-        entries=data["entries"],
-        new=data["new"],
+        **{name: data[name] for name in PENDING_SAYS if name in data},
     )
+
+
+def documents_from_json(data: dict[str, Any]) -> dict[str, Document]:
+    """Return the documents that a source's row knows, each under its URL."""
+    return {url: Document(**known | {"more": tuple(known.get("more", ()))}) for url, known in data.items()}
+
+
+def _document_to_json(document: Document) -> dict[str, Any]:
+    said = {name: value for name in ("etag", "last_modified", "body_sha") if (value := getattr(document, name))}
+    return said | ({"more": [storable(url) for url in document.more]} if document.more else {})
+
+
+def _documents(due: SourceDue, result: PollResult) -> dict[str, Any]:
+    """Return what is known of a source's documents after a poll; of an index's, those that it still names."""
+    known, asked_at = dict(due.documents), storable(due.asked_at)
+    if result.was_read and result.outcome is not None:
+        if not due.pending.documents:
+            named = {storable(url) for url in result.pending.documents}
+            known = {url: one for url, one in known.items() if url in named}
+        known.pop(asked_at, None)
+        if result.document is not None:
+            known[asked_at] = result.document
+    return {url: _document_to_json(one) for url, one in known.items()}
 
 
 def ended_row(due: SourceDue, result: PollResult, fresh: int, new: int) -> dict[str, Any]:
@@ -141,9 +183,8 @@ def ended_row(due: SourceDue, result: PollResult, fresh: int, new: int) -> dict[
     """
     schedule = result.schedule(fresh)
     succeeded = result.outcome is not None and result.outcome.is_success
-    ok = succeeded or (result.outcome is not None and bool(result.entries or due.pending.entries))
+    ok = succeeded or (result.outcome is not None and bool(result.entries or due.pending.succeeded))
     failures = due.failures if result.outcome is None else 0 if ok else due.failures + 1
-    validators = result if result.was_read and result.outcome is not None and not due.pending.documents else due
     address, moving_to, moving_seen = _moved(due, result, ok=ok)
     return {
         "id": due.source.id,
@@ -157,9 +198,7 @@ def ended_row(due: SourceDue, result: PollResult, fresh: int, new: int) -> dict[
         "found": new > 0,
         "failures": failures,
         "cut": result.cut if result.was_read else None,
-        "etag": validators.etag,
-        "last_modified": validators.last_modified,
-        "body_sha": validators.body_sha,
+        "documents": _documents(due, result),
         "asked_at": due.asked_at,
         "address": address,
         "moving_to": moving_to,
@@ -226,6 +265,6 @@ def _write_ended() -> Update:
 #: Columns that a poll writes as it says.
 ENDED_FIELDS = (
     *("habits", "pending", "failures", "cut"),
-    *("etag", "last_modified", "body_sha", "address", "moving_to", "moving_seen"),
+    *("documents", "address", "moving_to", "moving_seen"),
 )
 WRITE_ENDED = _write_ended()

@@ -73,10 +73,8 @@ source = Table(
     Column("moving_to", Text, comment="where the last answer's permanent redirects led"),
     Column("moving_seen", Integer, nullable=False, server_default=text("0"), comment="how often in a row"),
     Column("moves", JSONB, nullable=False, server_default=text("'[]'"), comment="[{from, to, at}]"),
-    # conditional requests
-    Column("etag", Text),
-    Column("last_modified", Text),
-    Column("body_sha", Text),
+    # conditional requests, of each of its documents: {url: {etag, last_modified, body_sha, more}}
+    Column("documents", JSONB, nullable=False, server_default=text("'{}'")),
     # what happened
     Column("outcomes", JSONB, nullable=False, server_default=text("'{}'"), comment="polls counted by outcome"),
     Column("last_outcome", Text),

@@ -41,7 +41,15 @@ from workers.store.hosts import mark_hinted
 from workers.store.identity import known_entries, url_key
 from workers.store.ledger import Due, may_be_hinted
 from workers.store.outage import PATIENCE, Debts, is_away
-from workers.store.polls import WRITE_ENDED, PollResult, Recorded, SourceDue, ended_row, pending_from_json
+from workers.store.polls import (
+    WRITE_ENDED,
+    PollResult,
+    Recorded,
+    SourceDue,
+    documents_from_json,
+    ended_row,
+    pending_from_json,
+)
 from workers.store.rows import SOURCE_FIELDS, feed_entry_to_json, host_of
 from workers.store.schema import entry, host, note, sighting, source
 from workers.store.text import index_key, storable
@@ -83,8 +91,8 @@ class SourceLedger:
                 moved = or_(*changed_facts)
                 back = or_(moved, ~source.c.watched)
                 changed: dict[str, tuple[ColumnElement[bool], Any]] = {
-                    **dict.fromkeys(("etag", "last_modified", "body_sha", "address", "moving_to"), (moved, null())),
-                    **dict.fromkeys(("habits", "pending"), (moved, cast(literal({}, JSONB), JSONB))),
+                    **dict.fromkeys(("address", "moving_to"), (moved, null())),
+                    **dict.fromkeys(("habits", "pending", "documents"), (moved, cast(literal({}, JSONB), JSONB))),
                     "moving_seen": (moved, 0),
                     **dict.fromkeys(("lease_token", "lease_until"), (back, null())),
                     **dict.fromkeys(("not_before", "due_at"), (back, func.now())),
@@ -181,6 +189,7 @@ class SourceLedger:
                 token=token,
                 until=until,
                 pending=pending_from_json(row["pending"]),
+                documents=documents_from_json(row["documents"]),
                 **{name: row[name] for name in CLAIMED_FIELDS},
             )
             for row in sorted(rows, key=lambda row: wanted.index(row["id"]))  # one host's are asked in this order
@@ -289,9 +298,6 @@ class SourceLedger:
 
 CLAIMED_FIELDS = (
     "failures",
-    "etag",
-    "last_modified",
-    "body_sha",
     "address",
     "moving_to",
     "moving_seen",

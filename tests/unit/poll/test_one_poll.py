@@ -23,7 +23,7 @@ from workers.poll import stage
 from workers.poll.cadence import Bounds, Habits, from_json, to_json
 from workers.poll.documents.parsed import ParsedFeed
 from workers.poll.stage import Answer, Polled, ask, decide, permanent_target, poll_sources
-from workers.store.polls import Pending, PollResult, Recorded, Schedule, SourceDue
+from workers.store.polls import Document, Pending, PollResult, Recorded, Schedule, SourceDue
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BOUNDS = Bounds(least=300, most=86_400)
@@ -44,7 +44,8 @@ def due(name: str = "one", **changes: Any) -> SourceDue:
         state_owned=False,
     )
     usual: dict[str, Any] = {"source": source, "token": uuid4(), "failures": 0, "habits": BELIEVED}
-    return SourceDue(**(usual | changes))
+    known = {name: changes.pop(name) for name in ("etag", "last_modified", "body_sha", "more") if name in changes}
+    return SourceDue(**(usual | {"documents": {source.url: Document(**known)}} | changes))
 
 
 def response(body: bytes = FEED, status: int = 200, **headers: str) -> Response:
@@ -137,11 +138,65 @@ def test_a_poll_goes_on_where_the_source_stands(facts: dict[str, Any], url: str)
     assert (one.asked_at, answer.outcome) == (url, FeedOutcome.OK)
 
 
-def test_the_next_document_of_an_index_is_asked_for_without_the_validators_of_the_first() -> None:
-    one = due(etag='"x"', body_sha=sha256(FEED).hexdigest(), pending=Pending(documents=("https://example.org/1",)))
-    answer, headers = asked(one, response())
-    assert set(headers) == {"accept"}
-    assert answer.outcome is FeedOutcome.OK, "and its body is not compared with theirs"
+CHILDREN = ("https://example.org/1", "https://example.org/2")
+
+
+def test_each_document_of_an_index_is_asked_for_with_its_own_validators() -> None:
+    known = {"https://example.org/1": Document(etag='"child"'), "https://example.org/one.xml": Document(etag='"index"')}
+    for pending, sent in ((Pending(), '"index"'), (Pending(documents=CHILDREN), '"child"')):
+        _, headers = asked(due(documents=known, pending=pending), response())
+        assert headers["if-none-match"] == sent
+    _, headers = asked(due(documents=known, pending=Pending(documents=CHILDREN[1:])), response())
+    assert set(headers) == {"accept"}, "what was never read is asked for whole"
+
+
+def test_a_body_is_compared_with_that_of_the_same_document_only() -> None:
+    one = due(body_sha=sha256(FEED).hexdigest(), pending=Pending(documents=CHILDREN))
+    assert asked(one, response())[0].outcome is FeedOutcome.OK
+
+
+@pytest.mark.parametrize("answer", [response(b"", 304), response()])
+def test_an_index_that_did_not_change_leads_to_its_children_all_the_same(answer: Response) -> None:
+    one = due(etag='"index"', body_sha=sha256(FEED).hexdigest(), more=CHILDREN)
+    found, _ = asked(one, answer)
+    result = decide(one, found, now=NOW, bounds=BOUNDS, jitter=0.0)
+    assert (result.outcome, result.was_read) == (FeedOutcome.NOT_MODIFIED, False)
+    assert (result.pending.documents, result.schedule(0)) == (CHILDREN, Schedule(wait_s=0.0))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "looked", "silence"),
+    [
+        ((200, 200, 200), True, 0),
+        ((304, 200, 200), False, 1),
+        ((200, 304, 200), False, 1),
+        ((200, 200, 304), False, 1),
+    ],
+)
+def test_a_poll_of_several_documents_is_a_look_at_the_body_when_all_of_them_were_read(
+    statuses: tuple[int, ...], looked: bool, silence: int
+) -> None:
+    pending = Pending()
+    for number, status in enumerate(statuses):
+        one = due(pending=pending, etag='"x"', more=CHILDREN)
+        index = ParsedFeed(FeedOutcome.EMPTY, more=CHILDREN) if number == 0 else ParsedFeed(FeedOutcome.OK, (ENTRY,))
+        more = CHILDREN if number == 0 else ()
+        answer = Answer(outcome=FeedOutcome.NOT_MODIFIED, response=response(b"", 304), more=more, conditional=True)
+        if status == 200:
+            answer = Answer(outcome=index.outcome, response=response(), feed=index, more=index.more, body_sha="x")
+        result = decide(one, answer, now=NOW, bounds=BOUNDS, jitter=0.0)
+        pending = result.pending
+    assert pending == Pending()
+    habits = from_json(result.schedule(0).habits or {})
+    assert (habits.whole_at == NOW, habits.silence) == (looked, silence)
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("sitemap", True), ("feed", False), ("listing", False)])
+def test_of_an_empty_answer_only_a_sitemaps_is_kept(kind: str, kept: bool) -> None:
+    one = due()
+    one = replace(one, source=replace(one.source, kind=kind))
+    result = decide(one, of_a_feed(outcome=FeedOutcome.EMPTY, etag='"x"'), now=NOW, bounds=BOUNDS, jitter=0.0)
+    assert (result.document is not None) == kept
 
 
 def test_the_same_body_is_not_read_twice() -> None:
@@ -210,15 +265,16 @@ def decided(answer: Answer, **changes: Any) -> PollResult:
 
 
 def of_a_feed(*entries: FeedEntry, outcome: FeedOutcome = FeedOutcome.OK, **headers: str) -> Answer:
-    return Answer(outcome=outcome, response=response(**headers), feed=ParsedFeed(outcome, entries))
+    sha = sha256(FEED).hexdigest()
+    return Answer(outcome=outcome, response=response(**headers), feed=ParsedFeed(outcome, entries), body_sha=sha)
 
 
 def test_a_feed_with_entries_is_written_with_its_validators() -> None:
     headers: dict[str, Any] = {"etag": '"x"', "last_modified": "Sun, 01 Mar 2026 11:00:00 GMT"}
     result = decided(of_a_feed(ENTRY, **headers))
     assert result.entries == (ENTRY,)
-    assert (result.etag, result.last_modified) == (headers["etag"], headers["last_modified"])
-    assert (result.body_sha, result.was_read) == (sha256(FEED).hexdigest(), True)
+    assert result.document == Document(**headers, body_sha=sha256(FEED).hexdigest())
+    assert result.was_read
 
 
 def test_more_new_entries_are_a_reason_to_come_back_sooner() -> None:
@@ -232,7 +288,7 @@ def test_more_new_entries_are_a_reason_to_come_back_sooner() -> None:
 @pytest.mark.parametrize("outcome", [FeedOutcome.CUT_OFF, FeedOutcome.EMPTY])
 def test_an_answer_that_was_not_whole_is_asked_for_again_without_condition(outcome: FeedOutcome) -> None:
     result = decided(of_a_feed(outcome=outcome, etag='"x"', last_modified="y"))
-    assert (result.etag, result.last_modified, result.body_sha, result.was_read) == (None, None, None, True)
+    assert (result.document, result.was_read) == (None, True)
 
 
 @pytest.mark.parametrize("outcome", [FeedOutcome.TIMEOUT, FeedOutcome.NOT_A_FEED, FeedOutcome.NOT_MODIFIED])
@@ -258,7 +314,7 @@ def test_a_poll_that_waits_for_a_moment_that_has_passed_is_due_at_once() -> None
 def test_an_index_is_not_at_its_end_before_its_last_document() -> None:
     urls = ("https://example.org/1", "https://example.org/2")
     first = decided(
-        Answer(outcome=FeedOutcome.EMPTY, response=response(), feed=ParsedFeed(FeedOutcome.EMPTY, more=urls))
+        Answer(outcome=FeedOutcome.EMPTY, response=response(), feed=ParsedFeed(FeedOutcome.EMPTY, more=urls), more=urls)
     )
     assert (first.pending.documents, first.schedule(0)) == (urls, Schedule(wait_s=0.0))
     second = decided(of_a_feed(ENTRY), pending=replace(first.pending, new=0))
@@ -271,7 +327,9 @@ def test_an_index_is_not_at_its_end_before_its_last_document() -> None:
 
 @pytest.mark.parametrize("etag", ['"é"', '"a\tb"', '"' + "x" * 2_000 + '"', ""])
 def test_a_validator_that_no_request_could_carry_is_not_kept(etag: str) -> None:
-    assert decided(of_a_feed(ENTRY, etag=etag)).etag is None
+    document = decided(of_a_feed(ENTRY, etag=etag)).document
+    assert document is not None
+    assert document.etag is None
 
 
 def test_a_source_leaves_most_of_its_hosts_turns_to_what_it_found() -> None:
