@@ -22,6 +22,8 @@ FROM base
 COPY --from=build /opt/wirewatch /opt/wirewatch
 ENV PATH=/opt/wirewatch/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2 \
+    MALLOC_MMAP_THRESHOLD_=262144 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     WIREWATCH_DATA_DIR=/tmp/wirewatch

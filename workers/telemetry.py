@@ -19,6 +19,8 @@ EVENTS = frozenset(
         "topics_taken_up",
         "topics_refused",
         "pages_forgotten",  # retention
+        "robots_forgotten",
+        "hosts_forgotten",
         "invariant_broken",
         "stream_unreachable",  # Redis did not take stream entries; the log keeps them, the next relay repeats them
         "stream_of_another_ledger",  # the stream is somebody else's and is left alone; an operator has to choose

@@ -28,7 +28,7 @@ from config.settings import PREFIX, SECRETS, Settings
 from config.sources import load_sources
 from config.topics import load_topics
 from workers.cli.main import command as wirewatch_command
-from workers.launch import SERVICES
+from workers.launch import MALLOC, SERVICES
 from workers.operate.embedded_redis import find_server
 from workers.pipeline import QUEUES, Service, queues_of
 
@@ -444,3 +444,8 @@ def test_docker_compose_accepts_the_file(tmp_path: Path) -> None:
     command = ["docker", "compose", "--file", str(COMPOSE), "--env-file", str(tmp_path / ".env"), "config", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_the_image_keeps_memory_as_the_supervisor_does() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert [name for name, value in MALLOC.items() if f"{name}={value}" not in text] == []

@@ -430,11 +430,11 @@ def test_a_host_is_given_back_as_soon_as_nobody_in_the_session_waits_for_it(engi
         async with way_out(engine, one, two) as outside, outside.session([one.url, two.url, two.url]) as session:
             await session.get(one.url)
             await session.get(two.url)
-            await session.release_idle()
+            await session.done([one.url, two.url])
             assert host_row(engine, one.name).in_flight_token is None
             assert host_row(engine, two.name).in_flight_token is not None, "one more will ask"
             await session.get(two.url)
-            await session.release_idle()
+            await session.done([two.url])
             assert host_row(engine, two.name).in_flight_token is None
 
     with Outlet() as one, Outlet(host="127.0.0.2") as two:

@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,3 +120,10 @@ def test_configuring_twice_does_not_write_twice(log: Any) -> None:
     for _ in range(2):
         configure_logging("test", "info")
     assert len(logging.getLogger().handlers) == 1
+
+
+def test_every_event_of_the_code_is_registered() -> None:
+    root = Path(__file__).parents[2] / "workers"
+    used = {name for file in root.rglob("*.py") for name in re.findall(r"\bevent\(\s*\"(\w+)\"", file.read_text())}
+    assert used
+    assert used - EVENTS == set()

@@ -52,15 +52,17 @@ class Get(Protocol):
         accept: tuple[str, ...] = (),
         hops: tuple[Hop, ...] = (),
         before_hop: Callable[[str], Awaitable[None]] | None = None,
+        before_bytes: Callable[[int], Awaitable[None]] | None = None,
         first_bytes: int | None = None,
         any_status: bool = False,
     ) -> Response:
         """Return the answer.
 
         `accept`: content types that are wanted (prefixes); empty takes all. `hops`: redirects that an earlier call
-        followed; this one goes on from the last. `before_hop` is awaited with the URL of each further redirect and may
-        raise. `first_bytes`: read no more of the body than that, and be content. `any_status`: 4xx and 5xx are answers
-        too (for robots.txt, where they have a meaning). Raises FetchFailed.
+        followed; this one goes on from the last. `before_hop` is awaited with the URL of each further redirect, and
+        `before_bytes` with the size of each piece of the body before it is held; both may raise. `first_bytes`: read no
+        more of the body than that, and be content. `any_status`: 4xx and 5xx are answers too (for robots.txt, where
+        they have a meaning). Raises FetchFailed.
         """
         ...
 
@@ -79,12 +81,18 @@ class Session(Protocol):
     ) -> Response:
         """Return the answer when the host's turn has come; see `Get`. `robots=False`: its operator said to ignore them.
 
+        Its body counts until `done` is told of the URL: while too much is held, other answers wait.
         Raises FetchFailed; with `RetryReason.WAITING` when the turn does not come while this session lasts.
         """
         ...
 
-    async def release_idle(self) -> None:
-        """Give back the hosts that nobody in this session is waiting for any more."""
+    @property
+    def is_crowded(self) -> bool:
+        """Whether answers wait until others are done with."""
+        ...
+
+    async def done(self, urls: Iterable[str]) -> None:
+        """Hear that the answers for these are held no more; give back the hosts that nobody here is waiting for."""
         ...
 
 

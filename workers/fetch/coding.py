@@ -9,7 +9,7 @@ DEFLATED = {"gzip", "x-gzip", "deflate"}
 PLAIN = {"", "identity"}
 
 #: Bytes that one step may make, so that a bomb is seen after this much and not after a gigabyte.
-PIECE = 1 << 20
+PIECE = 1 << 16
 
 
 class CodingError(ValueError):

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from io import BytesIO
 
 import httpcore
 import httpx
@@ -53,6 +54,7 @@ class _Wish:
     headers: Mapping[str, str]
     accept: tuple[str, ...]
     before_hop: Callable[[str], Awaitable[None]] | None
+    before_bytes: Callable[[int], Awaitable[None]] | None
     first_bytes: int | None
     any_status: bool
     deadline: asyncio.Timeout
@@ -96,14 +98,15 @@ class HttpClient:
         accept: tuple[str, ...] = (),
         hops: tuple[Hop, ...] = (),
         before_hop: Callable[[str], Awaitable[None]] | None = None,
+        before_bytes: Callable[[int], Awaitable[None]] | None = None,
         first_bytes: int | None = None,
         any_status: bool = False,
     ) -> Response:
-        """See `ports.Get`. The deadline stands still while `before_hop` waits."""
+        """See `ports.Get`. The deadline stands still while `before_hop` or `before_bytes` waits."""
         try:
             async with asyncio.timeout(self._deadline_s) as deadline:
                 sent = self._headers | dict(headers or {})
-                wish = _Wish(sent, accept, before_hop, first_bytes, any_status, deadline)
+                wish = _Wish(sent, accept, before_hop, before_bytes, first_bytes, any_status, deadline)
                 return await self._follow(url, hops, wish)
         except TimeoutError as error:
             raise FetchFailed(Deferred(RetryReason.TIMEOUT, f"not done after {self._deadline_s:g} s")) from error
@@ -141,16 +144,12 @@ class HttpClient:
         """Await `before_hop`; whoever has to wait there goes on from this hop."""
         if wish.before_hop is None:
             return
-        loop, until = asyncio.get_running_loop(), wish.deadline.when()
-        left = None if until is None else until - loop.time()
-        wish.deadline.reschedule(None)
         try:
-            await wish.before_hop(hops[-1].url)
+            await _untimed(wish.before_hop(hops[-1].url), wish.deadline)
         except FetchFailed as failure:
             if isinstance(failure.ending, Deferred):
                 raise FetchFailed(replace(failure.ending, hops=hops)) from failure
             raise
-        wish.deadline.reschedule(None if left is None else loop.time() + left)
 
     async def _read(self, url: httpx.URL, response: httpx.Response, wish: _Wish) -> Response:
         status, headers = response.status_code, {name.lower(): value for name, value in response.headers.items()}
@@ -163,15 +162,15 @@ class HttpClient:
         media, _ = content_type(headers)
         if wish.accept and media and not media.startswith(wish.accept):
             raise FetchFailed(Dropped(DropReason.NOT_HTML, media[:100]))
-        body = await self._body(response, headers, wish.first_bytes)
-        if wish.accept and not body.strip():
+        body = await self._body(response, headers, wish)
+        if wish.accept and (not body or body.isspace()):
             raise FetchFailed(Dropped(DropReason.EMPTY, f"HTTP {status}, {len(body)} bytes"))
         return replace(answer, body=body, fetched_at=self._clock())
 
-    async def _body(self, response: httpx.Response, headers: Mapping[str, str], first_bytes: int | None) -> bytes:
+    async def _body(self, response: httpx.Response, headers: Mapping[str, str], wish: _Wish) -> bytes:
         """Read and decode, both under the cap."""
         response.extensions["network_stream"].get_extra_info("bounds").expect(self._max_bytes)
-        pieces: list[bytes] = []
+        whole = BytesIO()  # hands over what it holds without a copy
         raw = size = 0
         try:
             decoder = Decoder(headers.get("content-encoding", "").strip().lower())
@@ -180,18 +179,30 @@ class HttpClient:
                 self._bound(raw)
                 for piece in decoder.pieces(chunk):
                     size += len(piece)
-                    pieces.append(piece)
-                    if first_bytes is not None and size >= first_bytes:
-                        return b"".join(pieces)[:first_bytes]
+                    if wish.before_bytes is not None:
+                        await _untimed(wish.before_bytes(len(piece)), wish.deadline)
+                    whole.write(piece)
+                    if wish.first_bytes is not None and size >= wish.first_bytes:
+                        whole.truncate(wish.first_bytes)
+                        return whole.getvalue()
                     self._bound(size)
             decoder.finish()
         except (CodingError, httpx.ReadError) as error:
             raise FetchFailed(Deferred(RetryReason.BROKEN_BODY, _said(error))) from error
-        return b"".join(pieces)
+        return whole.getvalue()
 
     def _bound(self, size: int) -> None:
         if size > self._max_bytes:
             raise FetchFailed(Dropped(DropReason.TOO_LARGE, f"over {self._max_bytes} bytes"))
+
+
+async def _untimed(waiting: Awaitable[None], deadline: asyncio.Timeout) -> None:
+    """Await with the clock stopped; it runs on when that is done."""
+    loop, until = asyncio.get_running_loop(), deadline.when()
+    left = None if until is None else until - loop.time()
+    deadline.reschedule(None)
+    await waiting
+    deadline.reschedule(None if left is None else loop.time() + left)
 
 
 def _checked(url: str) -> httpx.URL:

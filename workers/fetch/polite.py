@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 from workers.domain.outcomes import Deferred, Dropped, DropReason, Hop, RetryReason
 from workers.domain.ports import FetchFailed, Get, Response
+from workers.fetch.budget import Budget
 from workers.fetch.manners import retry_after
 from workers.fetch.robots import MAX_AGE, MAX_BYTES, Rules, lifetime, origin, parse_robots, robots_url, verdict
 from workers.store.hosts import Ended, Turn
@@ -25,10 +26,13 @@ from workers.store.robots import KnownRobots
 from workers.store.rows import host_of
 from workers.store.text import storable
 
+#: Bytes of bodies that a session holds before others wait: thirty usual pages. With one more of 10 MB, and
+#: with what else a batch takes, that stays below 50 MB (`tests/integration/test_memory_of_a_batch.py`).
+MOST_HELD = 4 << 20
 #: A robots.txt whose server fails is asked for again after this.
 UNKNOWN_S = 1_800.0
-#: Origins whose rules a process remembers: parsed, some ten KB each.
-REMEMBERED = 500
+#: Lines of robots.txt that a process remembers, of all origins: parsed, up to a KB each. Most sites have some dozens.
+REMEMBERED = 20_000
 #: A host that did not answer at all rests so long, whoever asks; a tenth of what Media Cloud's fetcher gives it.
 UNREACHABLE_REST_S = 60.0
 #: A host that said stop and not for how long: 1 min, 2 min, 4 min ... (RELIABILITY.md S15), at most a day.
@@ -143,8 +147,9 @@ class Outside:
         if found.verdict == "unknown" and found.body is None:
             return None
         rules = parse_robots(found.body if found.body is not None and found.verdict != "allow" else b"")
+        self._remembered.pop(of, None)
         self._remembered[of] = (time.monotonic() + found.expires_s, rules)
-        if len(self._remembered) > REMEMBERED:
+        while sum(known.lines for _, known in self._remembered.values()) > REMEMBERED and len(self._remembered) > 1:
             self._remembered.popitem(last=False)
         return rules
 
@@ -158,9 +163,11 @@ class PoliteSession:
         self._expected = Counter(host_of(url) for url in urls)
         self._origins = {of for url in urls if (of := _origin(url))}
         self._hosts: dict[str, _Host] = {}
+        self._unknown: set[str] = set()  # origins of which the store knows nothing
         self._failing: dict[str, KnownRobots] = {}  # origins whose robots.txt is not known and cannot be had now
         self._reserving = asyncio.Lock()
         self._robots_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._budget = Budget(MOST_HELD)
         self._last_start = time.monotonic() + outside.budget_s
         self._end = self._last_start + outside.deadline_s
 
@@ -171,7 +178,9 @@ class PoliteSession:
         await self._reserve([name for name in self._expected if name])
         unknown = [one for one in self._origins if self._outside.rules(one) is None]
         if unknown:
-            self._take_known(await asyncio.to_thread(self._outside.robots.known, unknown))
+            found = await asyncio.to_thread(self._outside.robots.known, unknown)
+            self._unknown = set(unknown) - found.keys()
+            self._take_known(found)
 
     def _take_known(self, found: Mapping[str, KnownRobots]) -> None:
         for of, known in found.items():
@@ -196,8 +205,15 @@ class PoliteSession:
                 await self._reserve([name])
         return self._hosts[name]
 
-    async def release_idle(self) -> None:
+    @property
+    def is_crowded(self) -> bool:
         """See `ports.Session`."""
+        return self._budget.waiting > 0
+
+    async def done(self, urls: Iterable[str]) -> None:
+        """See `ports.Session`."""
+        for url in urls:
+            await self._budget.give_back(url)
         await self._release([one for one in self._hosts.values() if one.expected <= 0 and not one.lock.locked()])
 
     async def end(self) -> None:
@@ -227,7 +243,14 @@ class PoliteSession:
     ) -> Response:
         """See `ports.Session`."""
         target = hops[-1].url if hops else url
-        ask = partial(self._outside.http, url, headers=headers, accept=accept, hops=hops)
+        ask = partial(
+            self._outside.http,
+            url,
+            headers=headers,
+            accept=accept,
+            hops=hops,
+            before_bytes=partial(self._hold, url),
+        )
         name = host_of(target)
         if not name or not _origin(target):  # nothing goes out without a turn
             raise FetchFailed(Dropped(DropReason.BAD_URL, "not http(s), or no host"))
@@ -242,10 +265,23 @@ class PoliteSession:
                 before_hop = partial(self._before_hop, path, held, robots)
                 response = await self._ask(path, partial(ask, before_hop=before_hop))
                 return replace(response, rest_s=path[-1].gap_s)
+        except FetchFailed:
+            await self._budget.give_back(url)
+            raise
         except TimeoutError as error:
+            await self._budget.give_back(url)
             raise FetchFailed(Deferred(RetryReason.TIMEOUT, "robots.txt and redirects took all its time")) from error
         finally:
             host.expected -= 1
+
+    async def _hold(self, name: str, size: int) -> None:
+        """Wait until so many bytes more may be held. Raises FetchFailed when that is after the session's time."""
+        try:
+            async with asyncio.timeout_at(self._last_start):
+                await self._budget.take(name, size)
+        except TimeoutError as error:
+            held = f"{MOST_HELD >> 20} MB of other answers are held"
+            raise FetchFailed(Deferred(RetryReason.WAITING, held, self._outside.clock())) from error
 
     async def _enter(self, host: _Host, held: AsyncExitStack) -> None:
         """Wait until nobody else in this session asks the host; refuse when it is not ours."""
@@ -319,12 +355,16 @@ class PoliteSession:
         of = origin(url)
         async with self._robots_locks[of]:
             rules = self._outside.rules(of)
-            if rules is None and of not in self._origins:  # a redirect's: not looked up yet
-                self._origins.add(of)
+            if rules is None and of not in self._failing and of not in self._unknown:
+                # a redirect's, or forgotten for the sake of others
                 self._take_known(await asyncio.to_thread(self._outside.robots.known, [of]))
                 rules = self._outside.rules(of)
             if rules is None and of not in self._failing:
-                rules = await self._fetch_robots(of, host)
+                try:
+                    rules = await self._fetch_robots(of, host)
+                finally:
+                    self._unknown.discard(of)
+                    await self._budget.give_back(robots_url(of))
         if rules is None:
             known = self._failing[of]
             until = self._outside.clock() + timedelta(seconds=known.expires_s)
@@ -337,7 +377,14 @@ class PoliteSession:
     async def _fetch_robots(self, of: str, host: _Host) -> Rules | None:
         await self._pace(host)
         path, hops = [host], list[str]()
-        ask = partial(self._outside.http, robots_url(of), first_bytes=MAX_BYTES, any_status=True)
+        url = robots_url(of)
+        ask = partial(
+            self._outside.http,
+            url,
+            before_bytes=partial(self._hold, url),
+            first_bytes=MAX_BYTES,
+            any_status=True,
+        )
         try:
             async with AsyncExitStack() as held:
                 before_hop = partial(self._before_robots_hop, path, hops, held)

@@ -5,7 +5,7 @@ agents are renamed before it sees them: ours, everybody's, and one name for all 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -23,12 +23,19 @@ MAX_AGE = timedelta(hours=24)
 MIN_AGE = timedelta(hours=1)
 #: A longer one would mean fewer than 300 pages a day, and is more often a mistake than a wish.
 LONGEST_DELAY_S = 300.0
+#: Lines that are worked with, of groups that speak to us, without comments: each takes up to a KB of memory. The
+#: longest of 542 real files has 1,931 in all.
+MOST_LINES = 10_000
+#: What a parsed file without a rule takes (KB).
+LEAST_LINES = 20
 #: Wildcard rules times characters of a URL: 5 million take some 50 ms. The most of 542 real files: 230 rules.
 MOST_WORK = 5_000_000
 
 Verdict = Literal["allow", "parse", "unknown"]
 
 _AGENT = re.compile(r"\s*user[\s-]*agent(?:\s*:|\s)(?P<value>[^#]*)", re.IGNORECASE)
+_RULE = re.compile(r"(?:dis)?allow\s*:|crawl-delay\s*:", re.IGNORECASE)
+_SITE_WIDE = re.compile(r"(?:sitemap|host)\s*:", re.IGNORECASE)
 _TOKEN = re.compile(r"\*(?=\s|$)|[a-z_-]+", re.IGNORECASE)
 _HTML = re.compile(r"\s*<(?:!doctype|\?xml|html|head|body)\b", re.IGNORECASE)
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
@@ -41,15 +48,18 @@ class Rules:
 
     crawl_delay_s: float | None  # above 0, at most `LONGEST_DELAY_S`
     sitemaps: tuple[str, ...]  # absolute http(s) URLs, in order
+    lines: int  # what they weigh in memory, up to a KB each; a short file as LEAST_LINES
     _parsed: Protego
     _wildcards: int
+    _is_endless: bool = False  # more than can be worked with: nothing is allowed then
 
     def allows(self, url: str) -> bool:
         """Return whether this URL of the same origin may be fetched; /robots.txt always may.
 
-        False too for what is no URL, and for one that would take too long to compare with wildcards without number.
+        False too for what is no URL, for one that would take too long to compare with wildcards without number, and
+        where the rules themselves are without number.
         """
-        if self._wildcards * len(url) > MOST_WORK:
+        if self._is_endless or self._wildcards * len(url) > MOST_WORK:
             return False
         try:
             return self._parsed.can_fetch(url, PRODUCT)
@@ -65,14 +75,18 @@ def parse_robots(body: bytes) -> Rules:
     if len(body) >= MAX_BYTES:  # the last line is cut, and `Disallow: /` may be left of `Disallow: /cgi-bin`
         body = body[: max(body.rfind(b"\n", 0, MAX_BYTES), body.rfind(b"\r", 0, MAX_BYTES), 0)]
     text = body.decode("utf-8-sig", "replace")
-    lines = [] if _HTML.match(text) else [_renamed(line) for line in text.splitlines()]
+    lines = [] if _HTML.match(text) else list(_of_interest(text.splitlines()))
+    if is_endless := len(lines) > MOST_LINES:
+        lines = []
     parsed = Protego.parse("\n".join(lines))
     delay = parsed.crawl_delay(PRODUCT)
     return Rules(
         crawl_delay_s=min(delay, LONGEST_DELAY_S) if delay else None,
         sitemaps=tuple(dict.fromkeys(filter(_is_web_address, parsed.sitemaps))),
+        lines=max(len(lines), LEAST_LINES),
         _parsed=parsed,
         _wildcards=len({line.strip() for line in lines if "*" in line}),
+        _is_endless=is_endless,
     )
 
 
@@ -118,8 +132,31 @@ def robots_url(url: str) -> str:
     return f"{origin(url)}/robots.txt"
 
 
+def _of_interest(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines with their agents as one of three: us, everybody, somebody else; not the rules of somebody else.
+
+    Lines of which it is not sure what protego makes of them stay, and so does all that could belong to their group.
+    """
+    last, is_ours, had_rules = "", False, False
+    for whole in lines:
+        line = _renamed(whole.partition("#")[0].strip())
+        if not line or line == last:
+            continue
+        if line.startswith("User-agent: "):
+            is_ours = (is_ours and not had_rules) or line != "User-agent: other"
+            had_rules = False
+        elif _RULE.match(line):
+            had_rules = True
+            if not is_ours:
+                continue
+        elif not _SITE_WIDE.match(line):
+            is_ours, had_rules = True, False
+        last = line
+        yield line
+
+
 def _renamed(line: str) -> str:
-    """Return a line with its agent, if it names one, as one of three: us, everybody, somebody else."""
+    """Return a line with its agent, if it names one, as one of three."""
     agent = _AGENT.match(line)
     named = agent["value"].strip() if agent else ""
     if not named:

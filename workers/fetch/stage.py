@@ -20,6 +20,8 @@ ARTICLE_TYPES = ("text/html", "application/xhtml", "text/plain", "application/xm
 
 #: What is done is settled at least this often, so that one slow page does not hold up its batch-mates.
 SETTLE_EVERY_S = 0.5
+#: Bytes of pages in one statement, which takes several times as much memory: packed, as parameters, on the wire.
+PARCEL = 2 << 20
 
 
 async def fetch_entries(
@@ -54,21 +56,43 @@ async def _fetch(
     waiting = {asyncio.create_task(fetch_page(one, session)): one for one in claim.entries}
     try:
         while waiting:
-            done, _ = await asyncio.wait(waiting, timeout=SETTLE_EVERY_S)
-            if not done:
-                continue
-            endings = [(waiting.pop(task), task.result()) for task in done]
-            settle = partial(ledger.settle, claim, endings, to=State.FETCHED, write=write_pages)
-            # in a thread: the deadlines of the other pages run on
-            step = await asyncio.to_thread(insist, settle, until=claim.until)
-            settled.add(step)
-            await session.release_idle()  # only now: while the store was away, it could not be told
-            if hand_on is not None and step.advanced:
-                await asyncio.to_thread(hand_on, step.advanced)
+            until = asyncio.FIRST_COMPLETED if session.is_crowded else asyncio.ALL_COMPLETED
+            done, _ = await asyncio.wait(waiting, timeout=SETTLE_EVERY_S, return_when=until)
+            packed = parcels([(waiting.pop(task), task.result()) for task in done])
+            done.clear()  # each holds its page
+            while packed:
+                step, urls = await _settle(claim, packed.pop(0), ledger)
+                settled.add(step)
+                await session.done(urls)  # only now: while the store was away, they were held
+                if hand_on is not None and step.advanced:
+                    await asyncio.to_thread(hand_on, step.advanced)
     finally:  # the store failed: nobody waits for the others any more
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+Ending = tuple[Entry, Outcome[Page]]
+
+
+async def _settle(claim: Claim, endings: list[Ending], ledger: Ledger) -> tuple[Settled[Page], list[str]]:
+    """Settle, in a thread: the deadlines of the other pages run on. Return what came of it, and of which URLs."""
+    settle = partial(ledger.settle, claim, endings, to=State.FETCHED, write=write_pages)
+    return await asyncio.to_thread(insist, settle, until=claim.until), [one.url for one, _ in endings]
+
+
+def parcels(endings: Iterable[Ending]) -> list[list[Ending]]:
+    """Return endings as they are settled: many together, but no more than `PARCEL` bytes of pages, or one page."""
+    packed: list[list[Ending]] = []
+    room = 0
+    for one, ending in endings:
+        size = len(ending.value.body) if isinstance(ending, Advanced) else 0
+        if not packed or size > room:
+            packed.append([])
+            room = PARCEL
+        packed[-1].append((one, ending))
+        room -= size
+    return packed
 
 
 async def fetch_page(entry: Entry, session: Session) -> Outcome[Page]:

@@ -102,8 +102,9 @@ async def _poll(
             done, _ = await asyncio.wait(asked, timeout=RECORD_EVERY_S)
             if not done:
                 continue
-            await session.release_idle()  # first: what was found is often fetched from the same host
             answers = [(asked.pop(task), task.result()) for task in done]
+            # first: what was found is often fetched from the same host
+            await session.done(due.asked_at for due, _ in answers)
             for group in _groups(answers):
                 try:
                     for outcome, recorded in await _record(sources, group, bounds=bounds, now=clock()):

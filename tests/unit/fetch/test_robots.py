@@ -6,9 +6,11 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from protego import Protego
 
 from workers.fetch.robots import (
     MAX_BYTES,
+    MOST_LINES,
     Rules,
     lifetime,
     origin,
@@ -289,7 +291,7 @@ def filled(start: str, line: str, size: int) -> bytes:
 
 @pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])
 def test_the_first_500_kib_count_and_the_line_that_is_cut_does_not(line_end: str) -> None:
-    before = filled(RULES.replace("\n", line_end), f"Allow: /open{line_end}", MAX_BYTES - 12)
+    before = filled(RULES.replace("\n", line_end), f"Allow: /open{' ' * 60}{line_end}", MAX_BYTES - 12)
     start = before[: before.rfind(line_end[-1].encode()) + 1]
     body = start.ljust(MAX_BYTES - 11, b" ") + line_end.encode() + b"Disallow: /cgi-bin"
     assert body[:MAX_BYTES].endswith(b"Disallow: /"[: 11 - len(line_end)])
@@ -346,8 +348,17 @@ def test_a_robots_bomb_is_read_in_two_seconds_and_a_url_compared_in_half_of_one(
 
 
 def test_an_address_too_long_to_compare_with_so_many_wildcards_is_not_allowed() -> None:
-    found = parse_robots(BOMBS["wildcards"].encode())
+    found = parse_robots("\n".join(BOMBS["wildcards"].splitlines()[:9_000]).encode())
     assert [found.allows(f"{SITE}/{'b' * length}") for length in (10, 2_000)] == [True, False]
+
+
+@pytest.mark.parametrize(("lines", "allowed"), [(MOST_LINES, True), (MOST_LINES + 1, False)])
+def test_rules_without_number_allow_nothing(lines: int, allowed: bool) -> None:
+    found = parse_robots(
+        "\n".join(["User-agent: *", *(f"Disallow: /a{number}" for number in range(lines - 1))]).encode()
+    )
+    assert found.allows(f"{SITE}/b") is allowed
+    assert found.lines <= MOST_LINES
 
 
 @given(st.one_of(st.binary(), st.text().map(str.encode)))
@@ -430,3 +441,40 @@ def test_an_origin_is_scheme_host_and_port(url: str, expected: str) -> None:
 def test_what_is_no_web_address_has_no_origin(url: str) -> None:
     with pytest.raises(ValueError):
         origin(url)
+
+
+OF_GROUPS = st.lists(
+    st.sampled_from(
+        [
+            *("User-agent: *", "User-agent: Wirewatch", "User-agent: somebody", "user agent : another # or two"),
+            *("Disallow: /a", "Disallow: /b", "Allow: /a/c", "Allow: /", "Disallow:", "Crawl-delay: 7"),
+            *(
+                "",
+                "# Disallow: /b",
+                "Sitemap: https://news.example/map",
+                "Host: x",
+                "Noindex: /a",
+                "nonsense",
+                "foo bar",
+            ),
+        ]
+    ),
+    max_size=14,
+)
+
+
+@given(OF_GROUPS)
+@settings(max_examples=500)
+def test_leaving_out_the_rules_of_somebody_else_changes_nothing_for_us(lines: list[str]) -> None:
+    body = "\n".join(lines)
+    found, expected = parse_robots(body.encode()), Protego.parse(body)
+    paths = [f"{SITE}/{path}" for path in ("a", "a/c", "b", "other")]
+    assert [found.allows(path) for path in paths] == [expected.can_fetch(path, "wirewatch") for path in paths]
+    assert found.crawl_delay_s == expected.crawl_delay("wirewatch")
+
+
+def test_the_rules_of_somebody_else_take_no_room() -> None:
+    others = "".join(f"User-agent: a{number}\nDisallow: /{number}\n" for number in range(MOST_LINES))
+    found = parse_robots(f"{others}User-agent: *\nDisallow: /a".encode())
+    assert found.lines < 100
+    assert [found.allows(f"{SITE}/{path}") for path in "ab"] == [False, True]
