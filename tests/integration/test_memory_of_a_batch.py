@@ -28,7 +28,10 @@ PACKED = page(gzip.compress(PARAGRAPH * (SIZE // len(PARAGRAPH)), 9), "Content-E
 #: What cannot be packed, in our store neither.
 NOISE = page(random.Random(1).randbytes(SIZE))
 #: As many rules as there is room for, each of which takes a parser about a KB.
-RULES = page(b"User-agent: *\n" + b"Disallow: /a*b$\n" * (MAX_BYTES // 17), content_type="text/plain")
+RULES = page(
+    b"User-agent: *\n" + b"".join(b"Disallow: /a*%d$\n" % number for number in range(MAX_BYTES // 20)),
+    content_type="text/plain",
+)
 
 
 def discovered(engine: Engine, outlets: list[Outlet], path: str) -> list[str]:
