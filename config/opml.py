@@ -5,9 +5,11 @@ namespace, so that export and import lose nothing; for foreign files the facts c
 file, or the entry is reported. Nothing is guessed.
 """
 
+import json
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -38,6 +40,7 @@ class OpmlFeed:
     links: str | None = None
     robots: str | None = None
     revisit: bool | None = None
+    extract: str | None = None  # JSON
 
 
 def parse_opml(data: bytes, name: str = "OPML") -> tuple[OpmlFeed, ...]:
@@ -81,6 +84,7 @@ def _feed(outline: etree._Element) -> OpmlFeed | None:
         links=_own(outline, "links"),
         robots=_own(outline, "robots"),
         revisit=_truth(_own(outline, "revisit")),
+        extract=_own(outline, "extract"),
     )
 
 
@@ -115,6 +119,8 @@ def render_opml(sources: Iterable[SourceSpec]) -> bytes:
         own |= {"kind": source.kind, "links": source.links} if source.kind != "feed" else {}
         own |= {"robots": source.robots} if source.robots != "respect" else {}
         own |= {"revisit": "false"} if not source.revisit else {}
+        if rules := source.extract.model_dump(mode="json", exclude_defaults=True):
+            own["extract"] = json.dumps(rules, ensure_ascii=False)
         for key, value in own.items():
             outline.set(f"{{{NAMESPACE}}}{key}", value)
     return bytes(etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True))
@@ -166,6 +172,7 @@ def specs_from_opml(
                     "links": feed.links or "",
                     "robots": feed.robots or "respect",
                     "revisit": feed.revisit is not False,
+                    "extract": _json(feed.extract) if feed.extract else {},
                 }
             )
         except ValidationError as error:
@@ -176,6 +183,14 @@ def specs_from_opml(
         ids.add(spec.id)
         urls[feed_key(spec.url)] = spec.id
     return specs, left_out
+
+
+def _json(written: str) -> Any:
+    """Return what JSON says; a text that is none as it is, which no rule will take."""
+    try:
+        return json.loads(written)
+    except ValueError:
+        return written
 
 
 def slug(title: str, url: str) -> str:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -12,6 +13,7 @@ from babel import Locale
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -23,7 +25,8 @@ from pydantic_core import PydanticCustomError
 
 from config.yamlfile import line_of, parse_tree, problems_of, read_text, shown
 from workers.domain.errors import ConfigError, Problem
-from workers.domain.values import Source
+from workers.domain.selectors import compiled
+from workers.domain.values import ExtractRules, Source
 
 #: Two-letter keys of CLDR's territory list that no country of ISO 3166-1 has: groupings, islands with an exceptional
 #: reservation, pseudo-locales. Kosovo (XK) is not in the standard either, but in common use for want of a code: kept.
@@ -119,6 +122,48 @@ def _quiet() -> Any:
     return options
 
 
+def _selector(value: str) -> str:
+    compiled(value)
+    return value
+
+
+def _element_selector(value: str) -> str:
+    compiled(value, elements=True)
+    return value
+
+
+def _several(value: Any) -> Any:
+    """Return a list of what may be written as one."""
+    if value is None:
+        raise ValueError("must be a selector or a list of them (one that begins with # needs quotes)")
+    return (value,) if isinstance(value, str) else value
+
+
+#: A selector of 500 characters is a page of its own; of 20 for one field, most are for layouts that are gone.
+Selectors = Annotated[
+    tuple[Annotated[str, Field(max_length=500), AfterValidator(_selector)], ...],
+    BeforeValidator(_several),
+    Field(max_length=20),
+]
+ElementSelectors = Annotated[
+    tuple[Annotated[str, Field(max_length=500), AfterValidator(_element_selector)], ...],
+    BeforeValidator(_several),
+    Field(max_length=20),
+]
+
+
+class ExtractSpec(BaseModel):
+    """How a source's pages are read, where the usual way does not serve."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    body: ElementSelectors = ()
+    remove: ElementSelectors = ()
+    title: Selectors = ()
+    author: Selectors = ()
+    published: Selectors = ()
+
+
 class SourceSpec(BaseModel):
     """One source, as an operator describes it: facts, no score."""
 
@@ -136,6 +181,7 @@ class SourceSpec(BaseModel):
     links: Annotated[str, Field(max_length=500, validate_default=True)] = ""
     robots: Literal["respect", "ignore"] = "respect"
     revisit: StrictBool = True
+    extract: ExtractSpec = ExtractSpec()
 
     @field_validator("links")
     @classmethod
@@ -149,14 +195,20 @@ class SourceSpec(BaseModel):
 
     def to_domain(self) -> Source:
         """Return the source as the path knows it."""
-        same = self.model_dump(exclude={"enabled", "robots", "revisit"})
-        return Source(**same, obeys_robots=self.robots == "respect", revisited=self.revisit)
+        same = self.model_dump(exclude={"enabled", "robots", "revisit", "extract"})
+        rules = ExtractRules(**self.extract.model_dump())
+        return Source(**same, obeys_robots=self.robots == "respect", revisited=self.revisit, extract=rules)
 
     @classmethod
     def from_domain(cls, source: Source) -> Self:
         """Return a source as an operator would describe it."""
         same = {name: getattr(source, name) for name in Source.__dataclass_fields__ if name in cls.model_fields}
-        return cls(**same, robots="respect" if source.obeys_robots else "ignore", revisit=source.revisited)
+        others = {
+            "robots": "respect" if source.obeys_robots else "ignore",
+            "revisit": source.revisited,
+            "extract": ExtractSpec(**asdict(source.extract)),
+        }
+        return cls(**same | others)
 
 
 class SourcesFile(BaseModel):

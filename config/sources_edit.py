@@ -179,5 +179,5 @@ def _block(specs: Specs) -> str:
     yaml = round_trip()
     yaml.width = 10_000  # no value of ours is folded over two lines
     out = StringIO()
-    yaml.dump([spec.model_dump(exclude_defaults=True) for spec in specs], out)
+    yaml.dump([spec.model_dump(mode="json", exclude_defaults=True) for spec in specs], out)
     return textwrap.dedent(out.getvalue())

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import hashlib
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from workers.deliver.stream import ChangeStream
+    from workers.extract.contained import Contained
     from workers.fetch.http import HttpClient
     from workers.fetch.polite import Hosts, Outside, Robots
     from workers.store.ledger import Due, Ledger, Settled
@@ -158,6 +160,7 @@ class Steps:
         from workers.store.batch import run_batch
         from workers.store.pages import pages_of
 
+        contained().start()  # before the claim: it may fail
         claim = self.ledger.claim(ids, State.FETCHED)
         with self.ledger.blameless(claim):
             given = pages_of(self.engine, claim)
@@ -267,16 +270,19 @@ class Steps:
         record_tick(self.engine, name)
 
     def upkeep(self) -> None:
-        """Forget what is old; check the promises and say which do not hold."""
+        """Forget what is old; learn what repeats on pages; check the promises and say which do not hold."""
+        from workers.extract.repeats import learn_repeats
         from workers.store.hosts import forget_idle_hosts
         from workers.store.overview import broken_invariants
         from workers.store.pages import forget_old_pages
+        from workers.store.repeats import relearn_repeats
         from workers.store.robots import RobotsBook
 
         self.record_tick("upkeep")
         event("pages_forgotten", count=forget_old_pages(self.engine, days=self.settings.page_retention_days))
         event("robots_forgotten", count=RobotsBook(self.engine).forget_old())
         event("hosts_forgotten", count=forget_idle_hosts(self.engine))
+        event("repeats_learned", sources=relearn_repeats(self.engine, learn_repeats))
         for promise, rows in broken_invariants(self.engine).items():
             event("invariant_broken", level="error", promise=promise, rows=rows)
 
@@ -298,23 +304,30 @@ class Steps:
 
 
 def extract_page(entry: Entry, page: Page | None, published: Article | None = None) -> Outcome[Article]:
-    """Extract clean text from a stored page; without its page an entry is for a person to look at.
+    """Extract clean text from a stored page, contained; without its page an entry is for a person to look at.
 
     Text that readers have already is no new version, however much of the page around it changed.
     """
-    from workers.extract.language import detect
-    from workers.extract.stage import extract
+    from workers.extract.repeats import without_repeats
+    from workers.store.articles import is_new_version
 
     if page is None:
         return Failed(QuarantineReason.BUG, "the stored page is missing")
-    outcome = extract(entry, page, detect=detect)
+    outcome = contained().extract(entry, page)
     if published is not None and isinstance(outcome, Advanced):
-        made = outcome.value
-        if (made.title, made.text) == (published.title, published.text) or (
-            made.quality == "summary" and published.quality == "full"
-        ):
+        # what was learned to be furniture since then is no edit of the outlet's
+        known = replace(published, text=without_repeats(published.text, entry.repeated)[0])
+        if not is_new_version(outcome.value, known):
             return Unchanged("same text")
     return outcome
+
+
+@functools.cache
+def contained() -> "Contained":
+    """Return this process's reader of pages: what a page does, it does to a helper of ours (one in each process)."""
+    from workers.extract.contained import Contained
+
+    return Contained()
 
 
 def polite(settings: Settings, hosts: "Hosts", robots: "Robots") -> "Outside":

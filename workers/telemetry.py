@@ -21,6 +21,7 @@ EVENTS = frozenset(
         "pages_forgotten",  # retention
         "robots_forgotten",
         "hosts_forgotten",
+        "repeats_learned",  # sources whose articles were compared for blocks that repeat
         "invariant_broken",
         "stream_unreachable",  # Redis did not take stream entries; the log keeps them, the next relay repeats them
         "stream_of_another_ledger",  # the stream is somebody else's and is left alone; an operator has to choose

@@ -47,8 +47,26 @@ class TopicFlag(Shape):
     pack_version: str
 
 
+class Dateline(Shape):
+    """Where the report says that it was filed, and by whom."""
+
+    place: str | None = Field(description="As written.")
+    agency: str | None = Field(description="A news agency, by its one name.")
+
+
+class Extraction(Shape):
+    """How the text was read off the page."""
+
+    rung: str = Field(description="Which of its attempts gave the text.")
+    why: str = Field(description="Why that one.")
+
+
+#: Where a fact was found. `rule`: by the operator's rule for that source; `page`: in changes of early versions.
+FoundIn = Literal["json-ld", "meta", "time", "url", "feed", "text", "rule", "page"]
+
+
 class ArticleSummary(Shape):
-    """An article without its text."""
+    """An article without its text. Fields with a default are not in changes of early versions."""
 
     id: UUID = Field(description="The article's for ever.")
     version: int
@@ -59,10 +77,19 @@ class ArticleSummary(Shape):
     language_confidence: float = Field(ge=0, le=1)
     authors: list[str]
     published: datetime | None
-    published_from: Literal["page", "feed"] | None
+    published_from: FoundIn | None = Field(description="Where the time was found; `page` in early changes.")
+    updated: datetime | None = Field(default=None, description="When the outlet says that it changed it.")
+    updated_from: FoundIn | None = None
     discovered: datetime
+    section: str | None = Field(default=None, description="The outlet's own.")
+    page_language: str | None = Field(default=None, description="What the page says of itself, as written.")
+    dateline: Dateline | None = None
+    wire_credit: str | None = Field(default=None, description="The agency whose copy it is, by its one name.")
+    image: str | None = Field(default=None, description="The address of the main picture.")
+    is_paywalled: bool = Field(default=False, description="The page says that readers must pay: the text may be cut.")
     quality: Literal["full", "summary"] = Field(description="full: from the page; summary: the feed's.")
-    extractor: str
+    extractor: str = Field(description="As in `extraction`.")
+    extraction: Extraction | None = None
     source: SourceReference
     duplicate_of: UUID | None = Field(description="The article that had the same text first.")
     model: str

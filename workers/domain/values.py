@@ -11,6 +11,23 @@ from workers.domain.outcomes import Hop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ExtractRules:
+    """How an operator says a source's pages are read: selectors, of each field in the order in which they are tried.
+
+    A selector is CSS, or XPath 1.0 when it begins with `/`, `./` or `(` (`workers.domain.selectors`).
+    """
+
+    body: tuple[str, ...] = ()  # the text is taken from these elements only
+    remove: tuple[str, ...] = ()  # these elements go before anything else is read
+    title: tuple[str, ...] = ()
+    author: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
+
+
+NO_RULES = ExtractRules()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
     """What is watched, as the operator describes it (facts, no score)."""
 
@@ -25,6 +42,7 @@ class Source:
     links: str = ""  # of a listing: which links are articles (a regular expression in RE2's syntax)
     obeys_robots: bool = True
     revisited: bool = True  # its articles are looked at again for edits
+    extract: ExtractRules = NO_RULES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +73,7 @@ class Entry:
     hops: tuple[Hop, ...] = ()  # redirects that earlier tries followed
     version: int = 0  # of the article that was published last; 0: none yet
     seen: "Seen | None" = None  # what the last look at the page brought
+    repeated: frozenset[str] = frozenset()  # hashes of the blocks that repeat on the source's pages
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,9 +112,50 @@ class Article:
     canonical_url: str | None = None
     authors: tuple[str, ...] = ()
     published: datetime | None = None
-    published_from: str | None = None  # page | feed
+    published_from: str | None = None  # json-ld | meta | time | url | feed | text | rule
     quality: str = "full"  # full (from the page) | summary (the page gave none, this is the feed's)
-    extractor: str = ""  # name and version
+    extractor: str = ""  # name, version and settings
+    rung: str = ""  # which attempt of the extractor's ladder gave the text (`workers.extract.ladder.Rung`)
+    rung_why: str = ""  # why that one
+    updated: datetime | None = None
+    updated_from: str | None = None  # json-ld | meta | time
+    section: str = ""  # the outlet's own
+    page_language: str | None = None  # what the page says of itself, as written
+    dateline_place: str = ""  # where the report was filed from, as written
+    dateline_agency: str = ""  # the agency that the dateline names, by its one name (`workers.extract.facts.wire`)
+    wire_credit: str = ""  # the agency whose copy it is, by its one name
+    image: str | None = None  # absolute address
+    is_paywalled: bool = False  # the page says that readers must pay; its text may be the free beginning
+    removed: tuple[str, ...] = ()  # hashes of the repeated blocks that were taken out of the text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RepeatedBlock:
+    """A paragraph that repeats on the pages of one source and is none of its stories."""
+
+    hash: str  # of the paragraph, folded (`workers.extract.repeats.block_hash`)
+    sample: str  # its first characters, as seen last
+    articles: int  # different stories that had it ...
+    of: int  # ... of so many that were looked at
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleTried:
+    """What one selector of a source's rules found on one page."""
+
+    field: str  # body | remove | title | author | published
+    selector: str
+    matches: int
+    gave: str  # the beginning of what it found first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PastText:
+    """What a source's earlier article read, for learning which blocks repeat."""
+
+    title: str
+    text: str
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

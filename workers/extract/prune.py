@@ -37,6 +37,10 @@ _PARAGRAPH = 60
 #: A list of at least so many links, with at least this share of its characters inside them, is a menu.
 _MENU_LINKS, _MENU_SHARE = 3, 0.8
 
+#: A link of so many characters (a name is shorter), with at least this share of its paragraph, is a headline.
+_LINK, _LINK_SHARE = 20, 0.75
+_SENTENCE_END = re.compile(r"[.!。！۔।][\"'”’»)\]]*$")
+
 
 def prune(tree: Any) -> None:
     """Remove the parts of an lxml HTML tree that surround a story. Changes the tree in place."""
@@ -50,10 +54,14 @@ def prune(tree: Any) -> None:
             _unfold(table)
     _remove_if(body, ("ul", "ol"), _is_link_list)
     marked = [node for node in body.iter(*_CONTAINERS) if _is_marked(node)]
-    if marked:
-        story = _STORY_SHARE * _prose_length(body)
+    links = [node for node in body.iter("p", "h2", "h3", "h4") if _is_link_alone(node)]
+    if marked or links:
+        story = _STORY_SHARE * prose_length(body)
+        if sum(len("".join(node.itertext())) for node in links) <= story:
+            for node in links:
+                _remove(node)
         for node in marked:
-            if not _holds_the_headline(node) and _prose_length(node) <= story:
+            if not _holds_the_headline(node) and prose_length(node) <= story:
                 _remove(node)
 
 
@@ -89,6 +97,15 @@ def _is_link_list(menu: Any) -> bool:
     return linked >= _MENU_SHARE * len("".join(menu.text_content().split("\n")).strip())
 
 
+def _is_link_alone(node: Any) -> bool:
+    """Whether a paragraph or heading is only a link with a headline: another story's, put between paragraphs."""
+    links = node.findall(".//a")
+    if len(links) != 1 or not (links[0].get("href") or "").strip("#"):
+        return False
+    linked, text = "".join(links[0].itertext()).strip(), "".join(node.itertext()).strip()
+    return len(linked) >= _LINK and len(linked) >= _LINK_SHARE * len(text) and not _SENTENCE_END.search(text)
+
+
 def _is_marked(node: Any) -> bool:
     """Whether class or id name the node as such a part."""
     names = f"{node.get('class', '')} {node.get('id', '')}"
@@ -100,7 +117,7 @@ def _holds_the_headline(node: Any) -> bool:
     return node.find(".//h1") is not None or node.find(".//article") is not None
 
 
-def _prose_length(node: Any) -> int:
+def prose_length(node: Any) -> int:
     """Characters of running text: paragraphs too long for a headline, or, without any, what follows line breaks."""
     lengths = (len("".join(paragraph.itertext())) for paragraph in node.iter("p"))
     length = sum(length for length in lengths if length >= _PARAGRAPH)

@@ -1,52 +1,79 @@
 """The step from a fetched page to clean text: pure composition of the rules of this room."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from urllib.parse import urlsplit
 
 from workers.domain.charset import decode
 from workers.domain.outcomes import Advanced, Dropped, DropReason, Outcome
-from workers.domain.values import Article, Entry, Page
+from workers.domain.values import Article, Entry, ExtractRules, Page
 from workers.extract.clean import clean_line
-from workers.extract.dates import choose_published
-from workers.extract.facts import Stated
+from workers.extract.facts.published import choose_published, choose_updated
+from workers.extract.facts.stated import Stated
+from workers.extract.facts.titles import choose_title
+from workers.extract.facts.wire import read_wire
 from workers.extract.kinds import has_sentences, why_not_an_article
-from workers.extract.page import EXTRACTOR, SHORTEST_TEXT, read_page
+from workers.extract.ladder import ALL, CHEAP, SHORTEST_TEXT, Rung
+from workers.extract.page import EXTRACTOR, PageFacts, read_page
+from workers.extract.repeats import without_repeats
+from workers.extract.rules import signature
 from workers.extract.sniff import not_html
 from workers.extract.text import tidy
-from workers.extract.titles import choose_title
+
+__all__ = ["ALL", "CHEAP", "Detect", "Rung", "extract"]
 
 #: A feed's summary stands in for the text from this many characters on: less is a headline said twice.
 _SUMMARY_ENOUGH = 80
 
+#: A headline repeated in the text is one of the first lines, below a standfirst at most.
+_OPENING = 3
+
 Detect = Callable[[str], tuple[str, float]]
 
 
-def extract(entry: Entry, page: Page, *, detect: Detect) -> Outcome[Article]:
+def extract(entry: Entry, page: Page, *, detect: Detect, rungs: AbstractSet[Rung] = ALL) -> Outcome[Article]:
     """Turn a page into an article, or say why it is none.
 
     Args:
         entry: the link with its source and what the feed said of it.
         page: the bytes as fetched.
         detect: text to (ISO 639-1 code or "und", confidence 0..1).
+        rungs: the attempts at the text that are allowed (`ladder.CHEAP` after a try that ran out of time).
     """
     kind = not_html(page.body)
     if kind is not None:
         return Dropped(DropReason.NOT_HTML, kind)
-    facts = read_page(decode(page.body, page.charset), page.url)
-    stated = facts.stated if facts else Stated()
-    title = choose_title(stated.titles, entry.feed.title, site_names=_site_names(entry, page, stated))
-    text = _without_headline(tidy(facts.text), title) if facts else ""
-    if facts is not None and (why := why_not_an_article(stated, text, page.url)):
+    rules = entry.source.extract
+    facts = read_page(
+        decode(page.body, page.charset),
+        page.url,
+        fetched_at=page.fetched_at,
+        feed_dated=entry.feed.published is not None,
+        rungs=rungs,
+        rules=rules,
+    ) or PageFacts(text="", stated=Stated(), why="no element")
+    stated = facts.stated
+    title = facts.title or choose_title(
+        stated.titles, entry.feed.title, site_names=_site_names(entry, page, stated), section=stated.section
+    )
+    whole = _without_headline(tidy(facts.text), title)
+    text, removed = without_repeats(whole, entry.repeated)
+    if why := why_not_an_article(stated, text, page.url):
         return Dropped(DropReason.NOT_AN_ARTICLE, why)
-    quality = "full"
+    rung, why, quality = facts.rung, facts.why, "full"
     if len(text) < SHORTEST_TEXT or not has_sentences(text):
-        text, quality = _without_headline(tidy(entry.feed.summary), title), "summary"
+        text, removed = _without_headline(tidy(entry.feed.summary), title), ()
+        whole = text
         if len(text) < _SUMMARY_ENOUGH:
-            return Dropped(DropReason.NO_TEXT)
+            return Dropped(DropReason.NO_TEXT, facts.why)
+        rung, why, quality = Rung.SUMMARY.value, "the page has no text", "summary"
     language, confidence = detect(f"{title}\n{text}")
     if language == "und":
         language, confidence = entry.source.language, 0.0
-    published, published_from = choose_published(stated.published, entry.feed.published, page.fetched_at)
+    published, published_from = choose_published(facts.dates.published, entry.feed.published, page.fetched_at)
+    updated, updated_from = choose_updated(facts.dates.updated, published, page.fetched_at)
+    authors = stated.authors or tuple(filter(None, map(clean_line, entry.feed.authors)))
+    wire = read_wire(whole, authors)  # an agency's name may be all that a repeated line says
     return Advanced(
         Article(
             title=title or clean_line(text.split("\n", 1)[0], 120),
@@ -55,22 +82,43 @@ def extract(entry: Entry, page: Page, *, detect: Detect) -> Outcome[Article]:
             language_confidence=confidence,
             url=page.url,
             canonical_url=stated.canonical_url,
-            authors=stated.authors or tuple(filter(None, map(clean_line, entry.feed.authors))),
+            authors=authors,
             published=published,
             published_from=published_from,
             quality=quality,
-            extractor=EXTRACTOR,
+            extractor=_extractor(rules),
+            rung=rung,
+            rung_why=why,
+            updated=updated,
+            updated_from=updated_from,
+            section=stated.section,
+            page_language=stated.language,
+            dateline_place=wire.place,
+            dateline_agency=wire.agency,
+            wire_credit=wire.credit,
+            image=stated.image,
+            is_paywalled=stated.is_paywalled,
+            removed=removed,
         )
     )
+
+
+def _extractor(rules: ExtractRules) -> str:
+    """Say which program read a page, and under which of the operator's rules."""
+    return f"{EXTRACTOR} rules/{name}" if (name := signature(rules)) else EXTRACTOR
 
 
 def _site_names(entry: Entry, page: Page, stated: Stated) -> list[str]:
     """Everything an outlet calls itself: its name here and on the page, its host with and without www and ending."""
     host = (urlsplit(page.url).hostname or "").removeprefix("www.")
-    return [entry.source.name, stated.site_name, host, host.rsplit(".", 1)[0]]
+    labels = [label for label in host.split(".")[:-1] if len(label) > 3]
+    return [entry.source.name, *stated.site_names, host, host.rsplit(".", 1)[0], *labels]
 
 
 def _without_headline(text: str, title: str) -> str:
-    """Drop the first line when it only repeats the title, which is stored beside the text."""
-    first, _, rest = text.partition("\n")
-    return rest.lstrip("\n") if title and clean_line(first).casefold() == title.casefold() else text
+    """Drop a line at the beginning that only repeats the title, which is stored beside the text."""
+    lines = text.split("\n")
+    for index, line in enumerate(lines[:_OPENING]):
+        if title and clean_line(line).casefold() == title.casefold():
+            return "\n".join(lines[:index] + lines[index + 1 :]).strip("\n")
+    return text

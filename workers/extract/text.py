@@ -6,7 +6,8 @@ They work on plain text alone, so they serve extracted pages and text files alik
 2. a caption glued to the dateline goes;
 3. cookie notices, invitations, buttons and labels go (`furniture.INVITATIONS`, `BUTTONS`, `LABELS`);
 4. "Read also" and its kin (`furniture.TAIL_HEADS`): when all that follows looks like teasers, the text ends there;
-   inside the article only the line goes, with the headline that it announces.
+   inside the article only the line goes, with the headline that it announces. Heads that a story's own part may have
+   too ("Latest", `furniture.TAIL_HEADS_AT_THE_END`) count only before such an end.
 """
 
 import re
@@ -19,6 +20,8 @@ from workers.extract.furniture import (
     PHOTO_WORDS,
     TAIL_HEADS,
     TAIL_HEADS_ALONE,
+    TAIL_HEADS_AT_THE_END,
+    TAIL_STARTS_AT_THE_END,
     fold,
     phrases,
     starts,
@@ -28,8 +31,12 @@ from workers.extract.furniture import (
 _SHORT = 160
 #: A cookie notice is at most this long; a button with its network's name hardly longer than that (characters).
 _NOTICE, _BUTTON = 400, 32
+#: A line that says when the page was made is at most this long (characters).
+_STAMP_LINE = 80
 #: A headline of another story is hardly longer; a paragraph of an article hardly shorter (characters).
 _HEADLINE = 150
+#: A heading with the name of a section is no longer (characters).
+_HEADING = 45
 #: A teaser (headline plus the first sentence of its story) is at most this long (characters).
 _TEASER = 320
 
@@ -43,6 +50,19 @@ _PICTURE_BEFORE = re.compile(
 
 #: A line that is only a date, with or without a time, and the words with which agencies end a message.
 _STAMP = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{2,4}(?:[ ,|–-]*\d{1,2}:\d{2}(?::\d{2})?)?")
+#: "Published 18 November 2019", "Обновлено в 10:30": a word of this kind with a number behind it.
+_STAMPED = re.compile(
+    r"(?:[-–•·] )?(?:first |last )?(?:published|updated|posted|modified|publié|mis à jour|publicado|actualizado"
+    r"|atualizado|veröffentlicht|aktualisiert|stand|erstellt|pubblicato|aggiornato|gepubliceerd|bijgewerkt|publicerad"
+    r"|uppdaterad|publisert|oppdatert|publiceret|opdateret|julkaistu|päivitetty|opublikowano|aktualizacja|publikováno"
+    r"|aktualizováno|опубликовано|обновлено|опубліковано|оновлено|yayınlanma|güncelleme|güncellenme|giriş|oluşturma"
+    r"|تاریخ انتشار|زمان انتشار|تاريخ النشر|نشر في|آخر تحديث"
+    r"|发布时间|更新时间|發布時間|更新時間|公開日|更新日|입력|수정|기사입력)"
+    r"\b.{0,50}\d.{0,30}",
+    re.IGNORECASE,
+)
+#: A headline of another story, with what it is: "Plane grounded [VIDEO]".
+_MARKED_HEADLINE = re.compile(r".{20,150}\[[A-Z][A-Z -]{3,20}\]")
 _END_MARK = re.compile(r"(?:انتهای پیام|پایان پیام|کد خبر|انتهى)\s*[/.:]*\s*[\w/]{0,12}[./]?|/?\s*-?END-?\s*/?")
 
 #: PLACE, month day (AGENCY) -  |  PLACE (AGENCY) -: the dateline of wire copy, in scripts with capitals.
@@ -60,6 +80,8 @@ _ELLIPSIS = re.compile(r"(?:…|\.\.\.)\W*$")
 _TAIL_HEADS = phrases(TAIL_HEADS)
 _TAIL_HEADS_ALONE = phrases(TAIL_HEADS_ALONE)
 _TAIL_START = starts(TAIL_HEADS)
+_TAIL_HEADS_AT_THE_END = phrases(TAIL_HEADS_AT_THE_END)
+_TAIL_START_AT_THE_END = starts(TAIL_STARTS_AT_THE_END)
 _INVITATION_START = starts(INVITATIONS)
 _BUTTON_START = starts(BUTTONS)
 _LABEL_START = starts(LABELS)
@@ -84,9 +106,13 @@ def _tidy_line(line: str) -> str | None:
         line = _PICTURE_BEFORE.sub("", line).lstrip()
     if not line or len(line) > _NOTICE:
         return line
-    if _STAMP.fullmatch(line) or _END_MARK.fullmatch(line):
+    if _STAMP.fullmatch(line) or _END_MARK.fullmatch(line) or _MARKED_HEADLINE.fullmatch(line):
+        return None
+    if len(line) <= _STAMP_LINE and _STAMPED.fullmatch(line):
         return None
     folded = fold(line)
+    if folded in _TAIL_HEADS or folded in _TAIL_HEADS_AT_THE_END:  # what it means depends on what follows: rule 4
+        return line
     if _INVITATION_START.match(folded):
         return None
     if len(line) <= _BUTTON and (found := _BUTTON_START.match(folded)):
@@ -121,7 +147,7 @@ def _cut_tails(lines: list[str]) -> list[str]:
     skip_headline = False
     for index, line in enumerate(lines):
         head = bool(line) and _is_tail_head(line)
-        if head and _is_tail(lines[index + 1 :], sum(map(len, kept))):
+        if (head or _may_be_tail_head(line)) and _is_tail(lines[index + 1 :], sum(map(len, kept))):
             break
         if head:
             skip_headline = fold(line) in _TAIL_HEADS
@@ -140,7 +166,7 @@ def _is_tail_head(line: str) -> bool:
         return False
     folded = fold(line)
     if folded in _TAIL_HEADS:
-        return not line.endswith(".")
+        return not line.endswith(".") or bool(_ELLIPSIS.search(line))
     found = _TAIL_START.match(folded)
     if found is None:
         return False
@@ -148,6 +174,18 @@ def _is_tail_head(line: str) -> bool:
     if rest[:1] in {":", "：", "|", "»", ">", "–", "—"}:
         return True
     return found[0] not in _TAIL_HEADS_ALONE and _ends_a_word(folded, found.end()) and not _is_prose(line)
+
+
+def _may_be_tail_head(line: str) -> bool:
+    """Whether a line is the phrase of a table that also holds headings of stories, alone or with a section's name."""
+    if not 0 < len(line) <= _HEADING:
+        return False
+    folded = fold(line)
+    return folded in _TAIL_HEADS_AT_THE_END or (
+        (found := _TAIL_START_AT_THE_END.match(folded)) is not None
+        and _ends_a_word(folded, found.end())
+        and not _is_prose(line)
+    )
 
 
 def _is_tail(after: list[str], before: int) -> bool:
@@ -158,6 +196,8 @@ def _is_tail(after: list[str], before: int) -> bool:
     following = [line for line in after if line]
     if not following:
         return True
+    if before and not any(map(_is_prose, following)) and max(map(len, following)) <= _HEADLINE:
+        return True  # headlines only, however many
     size = sum(map(len, following))
     if size > max(before, 600) or any(len(line) > _TEASER and not _ELLIPSIS.search(line) for line in following):
         return False

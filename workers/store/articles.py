@@ -42,8 +42,7 @@ def write_articles(connection: Connection, made: Sequence[tuple[Entry, Article]]
     same = take_identities(connection, claims, via="canonical")
     rows = [
         {"entry_id": one.id, "version": one.version + 1}
-        | {name: getattr(value, name) for name in Article.__dataclass_fields__}
-        | {"authors": list(value.authors)}
+        | {name: _to_column(getattr(value, name)) for name in Article.__dataclass_fields__}
         for one, value in made
         if one.id not in same
     ]
@@ -82,8 +81,26 @@ def _articles(engine: Engine, claim: Claim, version: ColumnElement[int]) -> list
 
 
 def _article(row: Any) -> Article:
-    names = Article.__dataclass_fields__
-    return Article(**{name: row[name] for name in names} | {"authors": tuple(row["authors"])})
+    return Article(**{name: _from_column(row[name]) for name in Article.__dataclass_fields__})
+
+
+def _to_column(fact: Any) -> Any:
+    return list(fact) if isinstance(fact, tuple) else fact
+
+
+def _from_column(fact: Any) -> Any:
+    return tuple(fact) if isinstance(fact, list) else fact
+
+
+def is_new_version(made: Article, published: Article) -> bool:
+    """Return whether readers are told of an article that was made anew.
+
+    Text that they have already is no new version, however much of the page around it changed; nor is a feed's summary
+    of what they have in full.
+    """
+    if made.quality == "summary" and published.quality == "full":
+        return False
+    return (made.title, made.text) != (published.title, published.text)
 
 
 def write_classified(connection: Connection, made: Sequence[tuple[Entry, Classified]]) -> dict[UUID, Dropped]:
@@ -138,21 +155,11 @@ def _first_of_each_story(connection: Connection, made: Sequence[tuple[Entry, Cla
 
 def snapshot(one: Entry, value: Classified, first: UUID) -> dict[str, Any]:
     """Return the article as downstream reads it (without its text, which is kept once, by id and version)."""
-    facts = value.article
     return {
         "id": str(one.id),
         "version": one.version + 1,
-        "url": facts.url,
-        "canonical_url": facts.canonical_url,
-        "title": facts.title,
-        "language": facts.language,
-        "language_confidence": round(facts.language_confidence, 3),
-        "authors": list(facts.authors),
-        "published": iso(facts.published),
-        "published_from": facts.published_from,
+        **article_json(value.article),
         "discovered": iso(one.discovered_at),
-        "quality": facts.quality,
-        "extractor": facts.extractor,
         "source": {
             "id": one.source.id,
             "name": one.source.name,
@@ -165,6 +172,36 @@ def snapshot(one: Entry, value: Classified, first: UUID) -> dict[str, Any]:
         "model": value.classification.model,
         "flags": [flag_json(mark) for mark in value.classification.flags],
     }
+
+
+def article_json(facts: Article) -> dict[str, Any]:
+    """Return what is known of an article beside its text. The same shape everywhere: change log, API, `extract`."""
+    return {
+        "url": facts.url,
+        "canonical_url": facts.canonical_url,
+        "title": facts.title,
+        "language": facts.language,
+        "language_confidence": round(facts.language_confidence, 3),
+        "page_language": facts.page_language,
+        "authors": list(facts.authors),
+        "section": facts.section or None,
+        "published": iso(facts.published),
+        "published_from": facts.published_from,
+        "updated": iso(facts.updated),
+        "updated_from": facts.updated_from,
+        "dateline": _dateline(facts),
+        "wire_credit": facts.wire_credit or None,
+        "image": facts.image,
+        "is_paywalled": facts.is_paywalled,
+        "quality": facts.quality,
+        "extractor": facts.extractor,
+        "extraction": {"rung": facts.rung, "why": facts.rung_why},
+    }
+
+
+def _dateline(facts: Article) -> dict[str, str | None] | None:
+    place, agency = facts.dateline_place or None, facts.dateline_agency or None
+    return {"place": place, "agency": agency} if place or agency else None
 
 
 def flag_json(mark: Flag) -> dict[str, Any]:

@@ -219,7 +219,7 @@ class Ledger:
             with self.engine.begin() as connection:
                 return self._settle(connection, claim, endings, to=to, write=write)
         except (DBAPIError, UnicodeEncodeError) as error:
-            if not _is_refusal(error):
+            if not is_refusal(error):
                 raise
             if len(endings) == 1:
                 one, ending = endings[0]
@@ -394,6 +394,20 @@ class Ledger:
         with self.engine.begin() as connection:
             return connection.execute(update(entry).where(entry.c.id == due.c.id).values(again)).rowcount
 
+    def send_again(self, connection: Connection, one: Entry, *, ended: State, to: State) -> bool:
+        """Put an entry that `ended` back on the path, due at once; return whether it stood as `one` says.
+
+        False: somebody was there first, and it has another state, version or page by now, or no page any more.
+        """
+        page_is_known = entry.c.page_sha == one.seen.body_sha if one.seen else entry.c.page_sha.is_not(None)
+        again = (
+            update(entry)
+            .where(entry.c.id == one.id, entry.c.state == ended, entry.c.version == one.version)
+            .where(entry.c.lease_token.is_(None), page_is_known)
+            .values(self._fresh(to) | {"due_at": func.now()})
+        )
+        return bool(connection.execute(again).rowcount)
+
     def due(self, state: State, limit: int) -> list[Due]:
         """Return entries in `state` whose due time has passed, oldest first, and put their next hint off by the lag.
 
@@ -477,7 +491,7 @@ def _counted(one: Entry, ending: Unchanged | Dropped | Deferred | Failed, values
     return f"{values.get('state', 'deferred')}:{values['reason']}"
 
 
-def _is_refusal(error: Exception) -> bool:
+def is_refusal(error: Exception) -> bool:
     """Return whether the database refuses a value.
 
     NUL and numbers out of range; more than it can hold (SQLSTATE class 54); half a character (a lone surrogate), which

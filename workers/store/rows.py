@@ -1,16 +1,18 @@
 """Rows of the ledger as values of the path, and back. Pure."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Row
+from sqlalchemy import Row, cast, func
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
+from sqlalchemy.engine import RowMapping
 
 from workers.domain.outcomes import Hop
 from workers.domain.urls import ascii_host
-from workers.domain.values import Entry, FeedEntry, Seen, Source
+from workers.domain.values import Entry, ExtractRules, FeedEntry, Seen, Source
 from workers.store.schema import source
 from workers.store.text import index_key, storable
 
@@ -18,16 +20,30 @@ from workers.store.text import index_key, storable
 SOURCE_FIELDS = tuple(Source.__dataclass_fields__)
 
 
+def source_to_row(one: Source) -> dict[str, Any]:
+    """Return a source's facts as its row keeps them."""
+    row = {name: getattr(one, name) for name in SOURCE_FIELDS}
+    return row | {"extract": {field: list(given) for field, given in asdict(one.extract).items() if given}}
+
+
+def source_of(row: RowMapping | Mapping[str, Any]) -> Source:
+    """Return the source whose facts `source_to_row` wrote."""
+    rules = ExtractRules(**{field: tuple(given) for field, given in row["extract"].items()})
+    return Source(**{name: row[name] for name in SOURCE_FIELDS} | {"extract": rules})
+
+
 def source_columns() -> list[Any]:
-    """Return the columns of an entry's source, each under `source_<name>`."""
-    return [source.c[name].label(f"source_{name}") for name in SOURCE_FIELDS if name != "id"]
+    """Return the columns of an entry's source, each under `source_<name>`, and what `Entry.repeated` is read from."""
+    facts = [source.c[name].label(f"source_{name}") for name in SOURCE_FIELDS if name != "id"]
+    hashes = func.jsonb_path_query_array(source.c.repeats, cast("$[*].hash", JSONPATH), type_=JSONB)
+    return [*facts, hashes.label("repeated")]
 
 
 def entry_of(row: Row[Any]) -> Entry:
     """Return the entry of a row with its `source_columns`."""
     return Entry(
         id=row.id,
-        source=Source(**{name: getattr(row, f"source_{name}") for name in SOURCE_FIELDS}),
+        source=source_of({name: getattr(row, f"source_{name}") for name in SOURCE_FIELDS}),
         url=row.url,
         feed=feed_entry_from_json(row.feed),
         discovered_at=row.discovered_at,
@@ -37,6 +53,7 @@ def entry_of(row: Row[Any]) -> Entry:
         hops=hops_from_json(row.hops),
         version=row.version,
         seen=_seen(row) if row.version else None,
+        repeated=frozenset(row.repeated),
     )
 
 

@@ -59,6 +59,7 @@ source = Table(
     Column("links", Text, nullable=False, server_default=text("''"), comment="of a listing: which links are articles"),
     Column("obeys_robots", Boolean, nullable=False, server_default=text("true")),
     Column("revisited", Boolean, nullable=False, server_default=text("true"), comment="articles are looked at again"),
+    Column("extract", JSONB, nullable=False, server_default=text("'{}'"), comment="the operator's rules for its pages"),
     Column("watched", Boolean, nullable=False, server_default=text("true"), comment="false: no longer in sources.yaml"),
     # when: two clocks, as for an entry
     Column("not_before", Time, nullable=False, server_default=func.now(), comment="it is not asked again before"),
@@ -90,6 +91,15 @@ source = Table(
         server_default=text("0"),
         comment="entries over the last answer's cap",
     ),
+    # blocks that repeat on its pages
+    Column(
+        "repeats",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'"),
+        comment="[{hash, sample, articles, of}]: taken out of its articles' texts",
+    ),
+    Column("repeats_at", Time, comment="when its articles were compared last"),
 )
 
 host = Table(
@@ -165,7 +175,7 @@ entry = Table(
     Index("ix_entry_due", "due_at", postgresql_where=text(_one_of("state", [*IN_FLIGHT]))),
     Index("ix_entry_waiting", "host", "due_at", postgresql_where=text("state = 'discovered'")),
     Index("ix_entry_revisit_at", "revisit_at", postgresql_where=text("revisit_at IS NOT NULL")),
-    Index("ix_entry_source_id", "source_id"),
+    Index("ix_entry_source_id", "source_id", "id"),  # ids are in the order of time
     Index("ix_entry_page_sha", "page_sha"),
 )
 
@@ -207,7 +217,25 @@ article = Table(
     Column("published", Time),
     Column("published_from", Text),
     Column("quality", Text, nullable=False),
-    Column("extractor", Text, nullable=False),
+    Column("extractor", Text, nullable=False, comment="name, version and settings"),
+    Column("rung", Text, nullable=False, server_default=text("''"), comment="which attempt gave the text"),
+    Column("rung_why", Text, nullable=False, server_default=text("''")),
+    Column("updated", Time),
+    Column("updated_from", Text),
+    Column("section", Text, nullable=False, server_default=text("''")),
+    Column("page_language", Text, comment="what the page says of itself"),
+    Column("dateline_place", Text, nullable=False, server_default=text("''")),
+    Column("dateline_agency", Text, nullable=False, server_default=text("''")),
+    Column("wire_credit", Text, nullable=False, server_default=text("''")),
+    Column("image", Text),
+    Column("is_paywalled", Boolean, nullable=False, server_default=text("false")),
+    Column(
+        "removed",
+        ARRAY(Text, as_tuple=True),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="hashes of the repeated blocks that were taken out of the text",
+    ),
     Column("extracted_at", Time, nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("entry_id", "version"),
 )

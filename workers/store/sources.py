@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -50,7 +49,7 @@ from workers.store.polls import (
     ended_row,
     pending_from_json,
 )
-from workers.store.rows import SOURCE_FIELDS, feed_entry_to_json, host_of
+from workers.store.rows import SOURCE_FIELDS, feed_entry_to_json, host_of, source_of, source_to_row
 from workers.store.schema import entry, host, note, sighting, source
 from workers.store.text import index_key, storable
 
@@ -105,7 +104,7 @@ class SourceLedger:
                         | {name: case((when, value), else_=source.c[name]) for name, (when, value) in changed.items()}
                         | {"watched": True},
                     ),
-                    [asdict(one) for one in sources],  # one by one: a statement takes at most 65,535 parameters
+                    [source_to_row(one) for one in sources],  # one by one: a statement takes at most 65,535 parameters
                 )
             listed = select(func.unnest(literal([one.id for one in sources], ARRAY(Text))))
             gone = and_(source.c.id.not_in(listed), source.c.watched)
@@ -185,7 +184,7 @@ class SourceLedger:
             raise
         return [
             SourceDue(
-                source=Source(**{name: row[name] for name in SOURCE_FIELDS}),
+                source=source_of(row),
                 token=token,
                 until=until,
                 pending=pending_from_json(row["pending"]),

@@ -15,11 +15,30 @@ HEADS = [
     "More on this",
     "Most read", "Lire aussi", "À lire aussi :", "Leer también", "Читайте также:", "Материалы по теме", "اخبار مرتبط",
     "بیشتر بخوانید:", "مطالب مرتبط", "پربازدیدترین", "پربازدیدترین‌ها", "اقرأ أيضا", "اقرأ أيضاً", "مواضيع ذات صلة",
-    "İlgili Haberler", "İLGİLİ HABERLER", "相关阅读", "相关新闻：", "Mehr zum Thema", "Lesen Sie auch", "More stories",
+    "İlgili Haberler", "İLGİLİ HABERLER", "ILGILI HABERLER", "相关阅读", "相关新闻：", "Mehr zum Thema",
+    "Lesen Sie auch", "More stories",
+    "What to read next", "ARTICULOS RELACIONADOS", "A LIRE AUSSI", "Vous aimerez aussi", "Le recomendamos",
+    "Lies auch:",
+    "Вам будет интересно", "Новости партнёров", "این را هم بخوانید:", "قد يهمك أيضاً", "اخترنا لك",
+    "İlginizi çekebilir",
+    "相关推荐", "大家都在看", "Leia também", "Leggi anche:", "Czytaj też:", "Також читайте:", "関連ニュース",
+    "관련뉴스",
+    "इसे भी पढ़ें", "یہ بھی پڑھیں", "כתבות קשורות", "Simak juga:", "Lees ook:", "ΔΙΑΒΑΣΤΕ ΕΠΙΣΗΣ", "Əlaqəli xəbərlər",
+]  # fmt: skip
+
+#: Lines that head a list of other stories at the end of a page, and a part of the story elsewhere.
+HEADS_AT_THE_END = [
+    "Latest", "In Other News", "Sponsored", "More from World", "Our Picks", "À la une", "Lire la suite",
+    "Las más leídas", "Últimas noticias", "Más en Mundo", "Schlagzeilen", "Neueste Artikel", "Mehr aus Politik",
+    "Главное",
+    "Лента новостей", "Выбор редакции", "پربیننده‌ترین اخبار", "تازه‌ترین اخبار", "در همین زمینه", "آخر الأخبار",
+    "الأكثر زيارة", "Öne Çıkanlar", "Günün Manşetleri", "热门推荐", "点击排行", "下一篇", "ランキング",
+    "주요뉴스", "Terpopuler",
+    "Τελευταία νέα", "Popularne", "Головне", "עוד כתבות", "تازہ ترین خبریں", "ट्रेंडिंग",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", HEADS + HEADS_AT_THE_END)
 def test_a_tail_of_other_stories_is_cut_with_its_head(head: str) -> None:
     assert tidy(f"{STORY}\n\n{head}\n\n{TEASERS}") == STORY
 
@@ -28,6 +47,17 @@ def test_a_tail_of_other_stories_is_cut_with_its_head(head: str) -> None:
 def test_inside_an_article_only_the_head_and_its_headline_go(head: str) -> None:
     text = f"{FIRST}\n{head}\nBlast hits embassy in northern port city\n{REST}\n{STORY}"
     assert tidy(text) == f"{FIRST}\n{REST}\n{STORY}"
+
+
+@pytest.mark.parametrize("head", HEADS_AT_THE_END)
+def test_a_heading_of_the_story_stays_although_other_pages_end_with_it(head: str) -> None:
+    text = f"{STORY}\n{head}\n{STORY}\n{STORY}"
+    assert tidy(text) == text
+
+
+def test_a_brief_loses_a_tail_that_is_longer_than_itself() -> None:
+    headlines = "\n".join(f"Blast number {count} hits an embassy in the northern port city" for count in range(20))
+    assert tidy(f"{FIRST}\nMost read\n{headlines}") == FIRST
 
 
 @pytest.mark.parametrize(
@@ -50,6 +80,13 @@ def test_a_head_with_its_headline_on_one_line_goes_alone(line: str) -> None:
         "Popular support for the plan has grown since autumn.",
         "Tags were removed from the goods before they crossed the border.",
         "logo.png was found on the seized laptop, investigators said.",
+        "Plus de deux cents navires attendent devant le port, selon la capitainerie.",
+        "Más de doscientos barcos esperan frente al puerto, según la capitanía.",
+        "Главное — сохранить мир, сказал министр.",
+        "المزيد من السفن وصل إلى الميناء يوم الثلاثاء.",
+        "Son dakika golüyle kazanan takım kupayı aldı.",
+        "Latest figures from the port show a rise in exports.",
+        "More in hope than in faith, the two sides went on with the talks.",
         "Photographs of the meeting (one of them official) were published - a first for the ministry.",
     ],
 )
@@ -67,6 +104,19 @@ def test_a_sentence_of_the_story_is_never_taken_for_furniture(sentence: str) -> 
         "Мы используем файлы cookie, чтобы сайт работал лучше.", "Haberi paylaş", "ما را در تلگرام دنبال کنید",
         "این سایت از کوکی استفاده می‌کند.", "شارك المقال", "تابعونا على تويتر", "分享到", "Tags: trade, grain",
         "کد خبر: 123456",         "IMG_1234.JPG", "(photo-01.jpeg)", "© All rights reserved",
+        "Click to share on Facebook (Opens in new window)", "Your email address will not be published.", "Photo: XNA",
+        "By clicking “Accept all”, you agree to the storing of cookies.", "Image source, XNA via Getty Images",
+        "La suite après cette publicité", "Cet article est réservé aux abonnés", "Temps de lecture : 3 min",
+        "Utilizamos cookies propias y de terceros.", "Únete a nuestro canal de WhatsApp", "¿Ya eres suscriptor?",
+        "Auf Facebook teilen", "Dieser Artikel ist exklusiv für Abonnenten", "Bild: dpa", "Lesezeit: 3 Minuten",
+        "Нашли ошибку? Выделите её и нажмите Ctrl+Enter", "Время чтения: 3 минуты",
+        "Материал доступен только подписчикам",
+        "Sitemizde çerezler kullanılmaktadır.", "Telegram kanalımıza abone olun", "Okuma süresi: 3 dakika",
+        "کانال تلگرام ما را دنبال کنید", "زمان مطالعه: ۳ دقیقه", "برچسب‌ها: غلات", "انتهای پیام/",
+        "انضموا إلى قناتنا على تليغرام", "نسخ الرابط", "عدد المشاهدات: 12", "اترك تعليقا", "未经授权，禁止转载",
+        "扫一扫分享到微信",
+        "责任编辑：无名", "Este site usa cookies.", "Ta strona korzysta z plików cookie.", "会員限定記事です",
+        "무단전재 금지",
     ],
 )  # fmt: skip
 def test_lines_that_invite_label_or_name_a_file_are_dropped(line: str) -> None:

@@ -1,0 +1,109 @@
+"""Pages that explode: each ends in time with an outcome, under 1 GB, and the next page is as right as ever.
+
+A real helper process, with the times of production. The shapes are in `tests/shapes.py`.
+"""
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psutil
+import pytest
+
+from tests.shapes import SHAPES
+from workers.domain.outcomes import Advanced, Dropped, Failed, QuarantineReason
+from workers.domain.values import Entry, FeedEntry, Page, Source
+from workers.extract.contained import Contained
+from workers.extract.language import detect
+from workers.extract.stage import extract
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LINK = "https://outlet.example/news/1"
+OUTLET = Source(
+    id="outlet",
+    name="Outlet",
+    url="https://outlet.example/feed",
+    language="en",
+    country="GB",
+    owner="",
+    state_owned=False,
+)
+TITLE = "Ministers agree on a plan for the harbour"
+SUMMARY = "The ministers met on Tuesday and agreed on a plan for the harbour, which work begins on in May, they said."
+GOOD = f"""<html><head><title>{TITLE}</title></head><body><article><h1>{TITLE}</h1><p>{SUMMARY}</p>
+<p>The first of four quays will be ready in a year, and the old one stays open until then, the town's mayor said.</p>
+<p>Fishermen had asked for a longer mole, since storms have sunk three boats there in the last ten years.</p>
+</article></body></html>"""
+
+#: RELIABILITY.md S9.
+LONGEST_S, MEMORY = 12.0, 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def reading() -> Iterator[Contained]:
+    with Contained() as contained:
+        yield contained
+        # the most that any helper of this test run had, also of those that were killed
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < MEMORY
+
+
+def an_entry(summary: str = "") -> Entry:
+    feed = FeedEntry(key=LINK, url=LINK, title=TITLE, summary=summary)
+    return Entry(id=UUID(int=1), source=OUTLET, url=LINK, feed=feed, discovered_at=NOW, attempt=1)
+
+
+def a_page(body: bytes) -> Page:
+    return Page(url=LINK, status=200, content_type="text/html", charset="utf-8", body=body, fetched_at=NOW)
+
+
+def assert_good_page_is_right(reading: Contained) -> None:
+    page = a_page(GOOD.encode())
+    outcome = reading.extract(an_entry(), page)
+    assert outcome == extract(an_entry(), page, detect=detect)
+    assert isinstance(outcome, Advanced)
+    assert outcome.value.title == TITLE
+    assert outcome.value.text.count("\n") == 2
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_page_that_explodes_ends_and_harms_nobody(reading: Contained, shape: str) -> None:
+    body = SHAPES[shape]()
+    before = psutil.Process().memory_info().rss
+    started = time.monotonic()
+    outcome = reading.extract(an_entry(), a_page(body))
+    assert time.monotonic() - started < LONGEST_S
+    assert isinstance(outcome, Advanced | Dropped | Failed)
+    if isinstance(outcome, Failed):  # a bug of ours would have a traceback; this is the page's doing, and says how
+        assert outcome.reason is QuarantineReason.CRASHED, outcome.detail
+        assert outcome.detail.startswith("full: ")
+    assert psutil.Process().memory_info().rss - before < 200_000_000
+    assert_good_page_is_right(reading)
+
+
+def test_a_page_that_explodes_gives_way_to_the_feeds_own_text(reading: Contained) -> None:
+    outcome = reading.extract(an_entry(SUMMARY), a_page(SHAPES["attributes, 100,000"]()))
+    assert isinstance(outcome, Advanced)
+    assert (outcome.value.title, outcome.value.text) == (TITLE, SUMMARY)
+    assert (outcome.value.quality, outcome.value.rung) == ("summary", "summary")
+    assert outcome.value.rung_why.startswith("full: no answer in 5.5 s; cheap: no answer in 3 s; ")
+    assert_good_page_is_right(reading)
+
+
+def test_none_is_left_behind() -> None:
+    with Contained() as contained:
+        contained.start()
+        first = contained.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        outcome = contained.extract(an_entry(), a_page(GOOD.encode()))  # which its death looks to be the fault of
+        assert isinstance(outcome, Advanced)
+        assert outcome.value.rung_why.startswith("full: its process died of signal 9")
+        assert_good_page_is_right(contained)
+        second = contained.pid
+        assert second is not None
+        assert not psutil.pid_exists(first)  # not even as a zombie
+    assert not psutil.pid_exists(second)

@@ -1,0 +1,1 @@
+"""What a page states of itself, each fact with where it was found."""
