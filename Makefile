@@ -58,13 +58,19 @@ format: $(READY) ## put every file into its standard form
 bench: $(READY) ## articles per second per core, beside a bare trafilatura loop
 	@$(BIN)/python benchmarks/bench.py
 
+.PHONY: bench-extract
+bench-extract: $(READY) ## extraction again from 10,000 stored pages, and the cost of the process that reads pages
+	@$(BIN)/python benchmarks/reextract.py --pages 10000
+	@$(BIN)/python benchmarks/contained.py
+
 .PHONY: bench-outside
 bench-outside: $(READY) ## CPU a poll and a page, beside a bare httpx loop (5 minutes)
 	@$(BIN)/python benchmarks/outside.py
 
 .PHONY: eval
-eval: $(READY) ## figures of classification and of feeds over ../shared/data, when it is there
+eval: $(READY) ## figures of classification, extraction and feeds over ../shared/data, when it is there
 	@$(BIN)/python benchmarks/evaluate.py
+	@$(BIN)/python benchmarks/extraction.py
 	@$(BIN)/python benchmarks/feeds.py
 
 .PHONY: clean

@@ -25,7 +25,7 @@ from workers.domain.outcomes import Advanced, FeedOutcome, State
 from workers.domain.values import FeedEntry, Page
 from workers.operate.embedded import runtime_path
 from workers.operate.embedded_postgres import PostgresServer
-from workers.operate.newsroom import ExpectedArticle, NewsroomServer, load_newsroom
+from workers.operate.newsroom import BASE_PLACEHOLDER, ExpectedArticle, NewsroomServer, load_newsroom
 from workers.store.migrate import migrate
 from workers.store.pages import write_pages
 from workers.store.polls import PollResult, Schedule
@@ -51,7 +51,13 @@ def store_pages(steps: Steps, round_number: int, copies: int) -> tuple[list[UUID
     source = NewsroomServer(load_newsroom(NEWSROOM)).sources()[0]
     steps.sources.sync([source])
     bodies = [
-        (body.replace(b"</body>", f"<!-- {round_number} {copy} --></body>".encode()), media, charset)
+        (  # each with a canonical address of its own: two of one address are one article
+            body.replace(BASE_PLACEHOLDER, f"https://bench.example/{round_number}/{copy}".encode()).replace(
+                b"</body>", f"<!-- {round_number} {copy} --></body>".encode()
+            ),
+            media,
+            charset,
+        )
         for copy in range(copies)
         for body, media, charset in sample_pages()
     ]

@@ -136,6 +136,10 @@ class TestArticles:
             make_article(),
             make_article(authors=(), published=None, published_from=None, canonical_url="https://agency.example/c"),
             make_article(text="\u200cگفت‌وگو\n🚨 ﷽ e\u0301\u0302", quality="summary"),
+            make_article(authors=("A", "B"), removed=("0123", "4567"), rung="strict", rung_why="short"),
+            make_article(
+                updated=MOMENT, updated_from="meta", section="World", dateline_place="KYIV", is_paywalled=True
+            ),
         ],
     )
     def test_an_article_comes_back_as_it_went(self, engine: Engine, article: Article) -> None:
@@ -180,9 +184,18 @@ class TestClassified:
             "authors": ["A. Writer"],
             "published": MOMENT.isoformat().replace("+00:00", "Z"),
             "published_from": "feed",
+            "updated": None,
+            "updated_from": None,
             "discovered": discovered,
+            "section": None,
+            "page_language": None,
+            "dateline": None,
+            "wire_credit": None,
+            "image": None,
+            "is_paywalled": False,
             "quality": "full",
             "extractor": "test 1",
+            "extraction": {"rung": "", "why": ""},
             "source": {
                 "id": "agency",
                 "name": "The agency",
@@ -203,6 +216,52 @@ class TestClassified:
                 }
             ],
         }
+
+    def test_the_change_tells_what_the_page_said(self, engine: Engine) -> None:
+        value = make_classified(
+            published_from="json-ld",
+            updated=MOMENT,
+            updated_from="meta",
+            section="World",
+            page_language="fa-IR",
+            dateline_place="TEHRAN",
+            dateline_agency="Fars",
+            wire_credit="Reuters",
+            image="https://agency.example/i.jpg",
+            is_paywalled=True,
+            rung="strict",
+            rung_why="short",
+            removed=("0123",),
+        )
+        bring(engine, discover(engine), State.CLASSIFIED, [value])
+        payload = created_changes(engine)[0].payload
+        assert (
+            payload.items()
+            >= {
+                "published_from": "json-ld",
+                "updated": MOMENT.isoformat().replace("+00:00", "Z"),
+                "updated_from": "meta",
+                "section": "World",
+                "page_language": "fa-IR",
+                "dateline": {"place": "TEHRAN", "agency": "Fars"},
+                "wire_credit": "Reuters",
+                "image": "https://agency.example/i.jpg",
+                "is_paywalled": True,
+                "extraction": {"rung": "strict", "why": "short"},
+            }.items()
+        )
+        assert "removed" not in payload, "what was furniture is nobody's news"
+
+    @pytest.mark.parametrize(
+        ("facts", "told"),
+        [
+            ({"dateline_place": "KYIV"}, {"place": "KYIV", "agency": None}),
+            ({"dateline_agency": "AFP"}, {"place": None, "agency": "AFP"}),
+        ],
+    )
+    def test_half_a_dateline_is_told(self, engine: Engine, facts: dict[str, str], told: dict[str, str | None]) -> None:
+        bring(engine, discover(engine), State.CLASSIFIED, [make_classified(**facts)])
+        assert created_changes(engine)[0].payload["dateline"] == told
 
     def test_no_flag_is_a_result(self, engine: Engine) -> None:
         value = make_classified()

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from sqlalchemy import Engine, text
 
-from tests.making import advance, bring, created_changes, discover, make_classified, make_flag, run_sql
+from tests.making import MOMENT, advance, bring, created_changes, discover, make_classified, make_flag, run_sql
 from tests.waiting import wait_until
 from workers.deliver.api import make_api
 from workers.deliver.contract import Articles, Changes, FullArticle, Sources, Topics
@@ -70,7 +70,20 @@ def articles(engine: Engine) -> list[str]:
         make_classified(1, make_flag("sanctions")),
         make_classified(2, make_flag("sanctions"), language="fa"),
         make_classified(3, make_flag("sanctions", flagged=False)),
-        make_classified(4),
+        make_classified(
+            4,
+            published_from="rule",
+            updated=MOMENT,
+            updated_from="meta",
+            section="World",
+            page_language="en-GB",
+            dateline_place="KYIV",
+            wire_credit="Reuters",
+            image="https://agency.example/i.jpg",
+            is_paywalled=True,
+            rung="strict",
+            rung_why="short",
+        ),
     ]
     bring(engine, ids, State.CLASSIFIED, values)
     with engine.begin() as connection:
@@ -328,6 +341,7 @@ class TestTheRest:
         for path, *way in (
             ("/v1/changes", "changes", "article", "flags", "evidence", "start"),
             ("/v1/changes", "changes", "article", "source", "state_owned"),
+            ("/v1/changes", "changes", "article", "published_from"),
             ("/v1/articles", "articles", "flags", "probability"),
             ("/v1/articles/{article_id}", "text"),
             ("/v1/topics", "topics", "threshold"),
@@ -366,6 +380,25 @@ class TestTheRest:
         assert get(api, "/v1/articles")["articles"] == [stored[one] for one in articles]
         whole = get(api, f"/v1/articles/{articles[0]}")
         assert {name: value for name, value in whole.items() if name != "text"} == stored[articles[0]]
+
+    def test_the_contract_describes_changes_of_early_versions_too(
+        self, api: httpx.Client, engine: Engine, articles: list[str]
+    ) -> None:
+        later = {"updated", "updated_from", "section", "page_language", "dateline", "wire_credit", "image"}
+        later |= {"is_paywalled", "extraction"}
+        taken = " - ".join(f"'{name}'" for name in later)
+        early = """'{"published_from": "page"}'"""
+        run_sql(engine, f"UPDATE change SET payload = payload - {taken} || {early}")
+        for path, shape in (
+            ("/v1/changes", Changes),
+            ("/v1/articles", Articles),
+            (f"/v1/articles/{articles[0]}", FullArticle),
+        ):
+            raw = get(api, path)
+            described = shape.model_validate(raw)
+            assert described.model_dump(mode="json", exclude_unset=True) == raw, path
+        one = get(api, "/v1/articles")["articles"][0]
+        assert not later & set(one)
 
     @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
     def test_nothing_can_be_written(self, api: httpx.Client, method: str) -> None:

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from config.sources import load_sources
+from tests.making import make_source, make_source_ledger, run_sql
 from tests.systems import REPOSITORY, wirewatch
+from workers.extract.repeats import block_hash
 from workers.operate.newsroom import Newsroom, NewsroomServer, Route, load_newsroom
 
 NEWSROOM = REPOSITORY / "tests" / "samples" / "newsroom"
@@ -57,6 +60,31 @@ SITE = {
     "/robots.txt": ("text/plain", "User-agent: *\nDisallow: /private\nSitemap: {{base}}/index.xml\n"),
     "/private/feed": ("application/rss+xml", "<rss><channel/></rss>"),
 }
+#: A paper whose pages hold more than the story; the oldest entry comes first in its feed.
+PAPER = {
+    "/paper.xml": (
+        "application/rss+xml",
+        "<rss version='2.0'><channel><title>The Paper</title>"
+        + "".join(
+            f"<item><link>/p{number}</link><title>Feed title {number}</title>"
+            f"<pubDate>0{number} Mar 2026 12:00:00 GMT</pubDate></item>"
+            for number in range(1, 5)
+        )
+        + "</channel></rss>",
+    ),
+    **{
+        f"/p{number}": (
+            "text/html",
+            (
+                f"<html><title>x</title><body><h1>Title [{number}]</h1><b class=by>Ana Writer</b>"
+                "<div class=story><p>The council met on Monday and spoke about the bridge for hours.</p>"
+                "<p>It decided to close it for repairs until the end of the year, the mayor said.</p></div>"
+                "<div class=more><p>Another story is told here at some length, and it is about a bomb.</p></div>"
+            ),
+        )
+        for number in range(2, 4)
+    },
+}
 FACTS = ("--country", "BR", "--owner", "Folha Ltda", "--no-state-owned")
 
 
@@ -65,7 +93,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewsroomServer]:
     """Serve one invented outlet: a home page with three feeds, and sitemaps that only robots.txt names."""
     folder = tmp_path_factory.mktemp("site")
     routes = [Route(path="/old-feed", redirect="/new-feed", status=301)]
-    for number, (path, (media, text)) in enumerate(SITE.items()):
+    for number, (path, (media, text)) in enumerate((SITE | PAPER).items()):
         (folder / str(number)).write_text(text, encoding="utf-8")
         routes.append(Route(path=path, file=str(number), content_type=media))
     with NewsroomServer(Newsroom(folder=folder, outlets=(), routes=tuple(routes))) as server:
@@ -108,6 +136,90 @@ def test_check_says_why_there_is_nothing(newsroom: NewsroomServer, sources: Path
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def paper(site: NewsroomServer, tmp_path: Path) -> Path:
+    """Return a file with the paper, with rules of which one finds nothing."""
+    path = tmp_path / "paper.yaml"
+    path.write_text(
+        f"""\
+version: 1
+sources:
+  - id: paper
+    name: The Paper
+    url: {site.url("/paper.xml")}
+    language: en
+    country: GB
+    owner: Paper Ltd
+    state_owned: false
+    extract:
+      body: [article.gone, div.story]
+      author: //b[@class='by']
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+class TestCheckOfPages:
+    def test_a_source_shows_its_rules_and_how_its_newest_pages_are_read(
+        self, site: NewsroomServer, paper: Path
+    ) -> None:
+        done = wirewatch("sources", "check", "paper", **settings(paper, site))
+        assert done.returncode == 0, done.stderr
+        for words in ("div.story", "1, 1", "article.gone", "0, 0", "Ana Writer", "rule: body rule div.story"):
+            assert words in done.stdout, done.stdout
+        assert "The council met on Monday" in done.stdout
+        assert "Title [3]" in done.stdout
+        assert "about a bomb" not in done.stdout
+        assert "not_found (HTTP 404)" in done.stdout, "the newest page is not there"
+        assert site.requests["/p1"] == 0, "three pages are enough"
+        assert "no system runs here" in done.stdout
+        assert not (paper.parent / "var").exists()
+
+    def test_the_same_in_json(self, site: NewsroomServer, paper: Path) -> None:
+        found = json.loads(wirewatch("sources", "check", "paper", "--json", **settings(paper, site)).stdout)
+        assert [(one["field"], one["selector"], one["matches"], one["gave"]) for one in found["rules"]] == [
+            ("body", "article.gone", [0, 0], ""),
+            ("body", "div.story", [1, 1], found["rules"][1]["gave"]),
+            ("author", "//b[@class='by']", [1, 1], "Ana Writer"),
+        ]
+        newest, second, _ = found["pages"]
+        assert set(newest) == {"url", "ending"}
+        assert (second["rung"], second["authors"], second["published_from"]) == ("rule", ["Ana Writer"], "feed")
+        assert second["text"].startswith("The council met")
+        assert found["repeats"] is None
+
+    def test_pages_are_left_alone_when_nobody_asks_for_them(self, site: NewsroomServer, paper: Path) -> None:
+        before = site.requests["/p3"]
+        for words in (("paper", "--no-pages"), (site.url("/paper.xml"),), ("paper", site.url("/paper.xml"))):
+            done = wirewatch("sources", "check", *words, **settings(paper, site))
+            assert done.returncode == 0, done.stderr
+        assert done.stdout.count("4 entries") == 2
+        assert site.requests["/p3"] == before
+
+    def test_blocks_that_a_system_learned_are_shown_and_taken_out(
+        self, site: NewsroomServer, paper: Path, engine: Engine, database_url: str
+    ) -> None:
+        line = "It decided to close it for repairs until the end of the year, the mayor said."
+        make_source_ledger(engine).sync([make_source("paper")])
+        learned = [{"hash": block_hash(line), "sample": line, "articles": 31, "of": 58}]
+        run_sql(engine, "UPDATE source SET repeats = cast(:learned AS jsonb)", learned=json.dumps(learned))
+        known = settings(paper, site) | {"database_url": database_url}
+        done = wirewatch("sources", "check", "paper", **known)
+        assert done.returncode == 0, done.stderr
+        assert "31 of 58" in done.stdout
+        assert "repeated blocks taken out: 1" in done.stdout
+        found = json.loads(wirewatch("sources", "check", "paper", "--json", **known).stdout)
+        assert found["repeats"] == learned
+        assert found["pages"][1]["removed"] == [block_hash(line)]
+
+    def test_one_that_fails_does_not_hide_the_others(self, site: NewsroomServer, paper: Path) -> None:
+        done = wirewatch("sources", "check", site.url("/nothing"), "paper", **settings(paper, site))
+        assert done.returncode == 1
+        assert "4 entries" in done.stdout
+        assert "not_found" in done.stderr
 
 
 def test_check_goes_nowhere_private(sources: Path) -> None:

@@ -3,15 +3,17 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from uuid import uuid4
 
 from config.settings import Settings
 from workers.bootstrap import http_client, utc_now
-from workers.domain.outcomes import FeedOutcome, RetryReason
+from workers.domain.outcomes import FeedOutcome, Outcome, RetryReason
 from workers.domain.ports import FetchFailed, Response, Session
-from workers.domain.values import Source
+from workers.domain.values import Entry, Page, Source
 from workers.fetch.polite import Alone, Outside
 from workers.fetch.robots import origin
+from workers.fetch.stage import fetch_page
 from workers.poll.documents.discover import HomePage, discover
 from workers.poll.documents.parsed import ParsedFeed, joined
 from workers.poll.documents.read import read_source
@@ -23,6 +25,8 @@ PAUSE_S = 1.0
 PATIENCE_S = 180.0
 #: Addresses that are tried of those which the page itself names; pages with more are directories of feeds.
 MOST_NAMED = 12
+#: Older than every entry: those without a date come last, in the order of their list.
+_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 #: What is tried only while nothing better was found.
 GUESSED = ("well-known", "robots")
 
@@ -96,6 +100,16 @@ class Asker:
         other = replace(source, kind="sitemap")
         is_neither = _read(other, look.response).outcome is FeedOutcome.NOT_A_FEED
         return look if is_neither else await self._understood(other, look.response)
+
+    async def pages(self, look: Look, most: int) -> list[tuple[Entry, Outcome[Page]]]:
+        """Fetch the pages of a source's newest entries, as the system would for the first time."""
+        entries = look.feed.entries if look.feed else ()
+        newest = sorted(entries, key=lambda one: one.published or one.updated or _EARLIEST, reverse=True)[:most]
+        asked = [
+            Entry(id=uuid4(), source=look.source, url=one.url, feed=one, discovered_at=utc_now(), attempt=1)
+            for one in newest
+        ]
+        return [(one, await fetch_page(one, self.session)) for one in asked]
 
     async def _get(self, source: Source, url: str) -> Response | Look:
         try:

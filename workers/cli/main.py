@@ -17,6 +17,7 @@ FAMILIES = {
     "simulate": ("simulate",),
     "sources": ("sources",),
     "topics": ("topics",),
+    "reextract": ("reextract",),
     "services": ("migrate", "worker", "beat", "api", "flower"),
 }
 

@@ -22,10 +22,12 @@ from workers.addresses import located
 from workers.bootstrap import Steps
 from workers.cli.adding import PLACEHOLDERS, add, make_spec
 from workers.cli.asking import Look, asker
+from workers.cli.checking import MOST_PAGES, checked_json, read_pages, repeats_in_store, show_checked
 from workers.cli.shown import ago
 from workers.domain.errors import ConfigError, Problem, WirewatchError
-from workers.domain.outcomes import FeedOutcome
+from workers.domain.outcomes import FeedOutcome, Outcome
 from workers.domain.reasons import SENTENCES
+from workers.domain.values import Entry, Page
 from workers.poll.cadence import is_parked
 from workers.store.overview import Overview, overview
 
@@ -119,32 +121,50 @@ def remove(source_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 @app.command()
 def check(
-    what: Annotated[str, typer.Argument(metavar="URL|ID", help="An address, or the id of a source.")],
+    what: Annotated[list[str], typer.Argument(metavar="URL|ID...", help="Addresses, or ids of sources.")],
     listing: Annotated[str | None, typer.Option(metavar="PATTERN", help="Read a page: its links that fit.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    pages: Annotated[
+        bool | None, typer.Option("--pages/--no-pages", help="Read its newest pages too; so it does for a single id.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Fetch a source once and show what would be ingested. Nothing is stored."""
+    """Fetch a source once and show what would be ingested, and how its pages are read. Nothing is stored."""
     settings = load_settings()
     known = {spec.id: spec for spec in load_sources(settings.sources_file)}
-    spec = known.get(what)
-    look = asyncio.run(_look(settings, spec or _unknown(what, known, listing), guess=spec is None and listing is None))
+    specs = [known.get(one) or _unknown(one, known, listing) for one in what]
+    wanted = len(what) == 1 and what[0] in known if pages is None else pages
+    failed = []
+    for one, spec in zip(what, specs, strict=True):
+        guess = one not in known and listing is None
+        look, fetched = asyncio.run(_look(settings, spec, guess=guess, pages=MOST_PAGES if wanted else 0))
+        repeats = repeats_in_store(settings, spec.id) if one in known else ()
+        read = read_pages(fetched, repeats or ())
+        if as_json:
+            told = checked_json(look, read, repeats)
+            print(json.dumps(_check_json(look) | told, ensure_ascii=False))
+        else:
+            _show(look)
+            if one in known:
+                show_checked(console, look.source.extract, read, repeats)
+        if not look.entries and look.outcome is not FeedOutcome.EMPTY:
+            failed.append(f"{look.source.url}: {look.outcome}: {look.detail or SENTENCES[look.outcome]}")
+    if failed:
+        raise WirewatchError("\n".join(failed))
+
+
+def _show(look: Look) -> None:
     entries = look.feed.entries if look.feed else ()
-    if as_json:
-        print(json.dumps(_check_json(look), ensure_ascii=False))
-    elif entries or look.outcome is FeedOutcome.EMPTY:
-        cut = f", {look.feed.cut} more were cut" if look.feed and look.feed.cut else ""
-        console.print(
-            f"[bold]{look.outcome}[/]: {len(entries)} entries from the {look.source.kind} {look.source.url}{cut}"
-        )
-        if look.detail:
-            console.print(f"[yellow]{escape(look.detail)}[/]")
-        table = Table("published", "title", "link", box=box.SIMPLE_HEAD)
-        for one in entries:
-            when = one.published or one.updated
-            table.add_row(when.isoformat(" ", "minutes") if when else "-", escape(one.title), escape(one.url))
-        console.print(table)
     if not entries and look.outcome is not FeedOutcome.EMPTY:
-        raise WirewatchError(f"{look.source.url}: {look.outcome}: {look.detail or SENTENCES[look.outcome]}")
+        return
+    cut = f", {look.feed.cut} more were cut" if look.feed and look.feed.cut else ""
+    console.print(f"[bold]{look.outcome}[/]: {len(entries)} entries from the {look.source.kind} {look.source.url}{cut}")
+    if look.detail:
+        console.print(f"[yellow]{escape(look.detail)}[/]")
+    table = Table("published", "title", "link", box=box.SIMPLE_HEAD)
+    for one in entries:
+        when = one.published or one.updated
+        table.add_row(when.isoformat(" ", "minutes") if when else "-", escape(one.title), escape(one.url))
+    console.print(table)
 
 
 def _unknown(what: str, known: dict[str, SourceSpec], listing: str | None) -> SourceSpec:
@@ -172,10 +192,13 @@ def _check_json(look: Look) -> dict[str, Any]:
     }
 
 
-async def _look(settings: Settings, spec: SourceSpec, *, guess: bool) -> Look:
+async def _look(
+    settings: Settings, spec: SourceSpec, *, guess: bool, pages: int
+) -> tuple[Look, list[tuple[Entry, Outcome[Page]]]]:
     async with asker(settings) as asking:
         source = spec.to_domain()
-        return await (asking.guess(source) if guess else asking.look(source))
+        look = await (asking.guess(source) if guess else asking.look(source))
+        return look, await asking.pages(look, pages)
 
 
 @app.command("import")

@@ -22,10 +22,10 @@ from workers.cli.asking import asker
 from workers.cli.shown import sentence_around
 from workers.domain.errors import ConfigError, Problem, WirewatchError
 from workers.domain.outcomes import Advanced, Dropped, Unchanged
-from workers.domain.values import Article, Entry, FeedEntry, Page, Source
+from workers.domain.values import Entry, FeedEntry, Page, Source
 from workers.fetch.stage import fetch_page
 from workers.packs import make_classifier
-from workers.store.articles import flag_json, iso
+from workers.store.articles import article_json, flag_json
 
 console = Console(highlight=False)
 #: Stands in for the ledger's row where there is none.
@@ -56,7 +56,7 @@ def extract_command(
     if found["outcome"] != "extracted":
         raise WirewatchError(f"{what}: {found['outcome']}: {found['reason']} {found.get('detail', '')}".rstrip())
     console.print(f"[bold]{escape(found['title'])}[/]")
-    facts = ("language", "published", "published_from", "authors", "canonical_url", "quality", "extractor")
+    facts = [name for name in found if name not in {"outcome", "title", "text", "url"}]
     console.print("  ".join(f"[dim]{name}[/] {escape(str(found[name]))}" for name in facts if found[name]), "\n")
     print(found["text"])
 
@@ -114,26 +114,10 @@ def extraction(page: Page) -> dict[str, Any]:
     entry = Entry(id=UUID(int=0), source=NOBODY, url=page.url, feed=feed, discovered_at=page.fetched_at, attempt=1)
     outcome = extract_page(entry, page)
     if isinstance(outcome, Advanced):
-        return {"outcome": "extracted", **_article_json(outcome.value)}
+        return {"outcome": "extracted", **article_json(outcome.value), "text": outcome.value.text}
     assert not isinstance(outcome, Unchanged)  # noqa: S101  (there is nothing to compare it with)
     word = "dropped" if isinstance(outcome, Dropped) else "failed"
     return {"outcome": word, "reason": str(outcome.reason), "detail": outcome.detail}
-
-
-def _article_json(article: Article) -> dict[str, Any]:
-    return {
-        "title": article.title,
-        "text": article.text,
-        "published": iso(article.published),
-        "published_from": article.published_from,
-        "language": article.language,
-        "language_confidence": round(article.language_confidence, 3),
-        "authors": list(article.authors),
-        "url": article.url,
-        "canonical_url": article.canonical_url,
-        "quality": article.quality,
-        "extractor": article.extractor,
-    }
 
 
 def classifying(settings: Settings, *, every: bool) -> Callable[[dict[str, Any]], dict[str, Any]]:
