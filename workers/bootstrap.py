@@ -315,9 +315,10 @@ def extract_page(entry: Entry, page: Page | None, published: Article | None = No
         return Failed(QuarantineReason.BUG, "the stored page is missing")
     outcome = contained().extract(entry, page)
     if published is not None and isinstance(outcome, Advanced):
-        # what was learned to be furniture since then is no edit of the outlet's
-        known = replace(published, text=without_repeats(published.text, entry.repeated)[0])
-        if not is_new_version(outcome.value, known):
+        # what was learned to be furniture since then, or forgotten, is no edit of the outlet's
+        blocks = entry.repeated.union(published.removed)
+        made, known = (replace(one, text=without_repeats(one.text, blocks)[0]) for one in (outcome.value, published))
+        if not is_new_version(made, known):
             return Unchanged("same text")
     return outcome
 

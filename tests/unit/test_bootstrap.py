@@ -1,14 +1,22 @@
 """What the composition root computes."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
 
 from config.settings import Settings, changed
+from tests.making import make_article, make_feed_entry, make_page, make_source
+from workers import bootstrap
 from workers.addresses import database_url, located, other_database, redis_url
 from workers.bootstrap import Steps, file_mark
 from workers.domain.errors import StartError
+from workers.domain.outcomes import Advanced
+from workers.domain.values import Entry
+from workers.extract.repeats import block_hash
 from workers.packs import watched_classifier
 
 TOPICS = Path(__file__).parent.parent.parent / "config" / "topics"
@@ -83,3 +91,37 @@ def test_a_changed_pack_is_taken_up_and_a_broken_one_refused(tmp_path: Path, mon
 def flags(classifier: object, title: str) -> set[str]:
     found = classifier.classify(title, "", "en")  # type: ignore[attr-defined]
     return {flag.topic for flag in found.flags if flag.flagged}
+
+
+NOTICE = "Follow the channel of the agency"
+BODY = "The council of the town met on Monday and spoke about the bridge for several hours."
+
+
+@pytest.mark.parametrize(
+    ("now", "repeated", "before", "removed", "is_new"),
+    [
+        (f"{BODY}\n{NOTICE}", False, BODY, True, False),  # forgotten since
+        (BODY, True, f"{BODY}\n{NOTICE}", False, False),  # learned since
+        (f"{BODY} It went on.\n{NOTICE}", False, BODY, True, True),
+        (f"{BODY}\n{NOTICE}", False, BODY, False, True),  # never known to be furniture
+    ],
+)
+def test_a_block_learned_or_forgotten_is_no_edit(
+    now: str, before: str, *, repeated: bool, removed: bool, is_new: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = block_hash(NOTICE)
+    feed = make_feed_entry()
+    entry = Entry(
+        id=UUID(int=1),
+        source=make_source(),
+        url=feed.url,
+        feed=feed,
+        discovered_at=datetime(2024, 6, 1, tzinfo=UTC),
+        attempt=1,
+        repeated=frozenset([name] if repeated else []),
+    )
+    made = Advanced(make_article(text=now))
+    reader = SimpleNamespace(extract=lambda _entry, _page: made)
+    monkeypatch.setattr(bootstrap, "contained", lambda: reader)
+    known = make_article(text=before, removed=(name,) if removed else ())
+    assert (bootstrap.extract_page(entry, make_page(), known) == made) is is_new

@@ -97,7 +97,11 @@ def _look(stored: Stored, reader: Contained) -> tuple[Stored, Look]:
 
 
 def compare(before: Article | None, outcome: Outcome[Article]) -> Verdict:
-    """Return what an extraction means beside the article that readers have; None: the page was dropped."""
+    """Return what an extraction means beside the article that readers have; None: the page was dropped.
+
+    Unlike a revisit, which the outlet's edits concern, this goes by the whole text: a block that was learned or
+    forgotten since is a change that the operator asks for, and the article's `extractor` names it.
+    """
     match outcome:
         case Advanced(made):
             if before is None:

@@ -6,6 +6,7 @@ matches.
 """
 
 import re
+from collections.abc import Iterable
 from unicodedata import normalize
 
 #: Heads of a list of other stories. The line is a marker when it is the phrase, the phrase and a colon, or (for the
@@ -15,7 +16,8 @@ check also | read also | also read | read more | read next | related | related a
 related news
 related topics | related stories | related posts | related content | see also | more on this | more on this story
 more on this topic | more news | more stories | most read | most popular | most viewed | trending | trending now
-you may also like | you might also like | recommended | recommended for you | recommended stories | editor's picks
+you may also like | you might also like | you may have missed | more top stories | in case you missed it
+recommended | recommended for you | recommended stories | editor's picks
 don't miss | latest news | top stories | other news | up next | more from this section
 lire aussi | à lire aussi | a lire aussi | lire également | à lire également | voir aussi | sur le même sujet
 sur le même thème | les plus lus | articles liés | articles similaires | dans la même rubrique | à découvrir aussi
@@ -34,11 +36,11 @@ ilgili haberler | ilgili haber | i̇lgili haberler | bunları da beğenebilirsin
 en çok okunanlar | diğer haberler | bunlar da ilginizi çekebilir | çok okunanlar
 اخبار مرتبط | خبرهای مرتبط | بیشتر بخوانید | بیشتر بخوانید | مطالب مرتبط | مطالب پیشنهادی | پربازدیدترین | پربازدید
 پربازدیدها | پربازدیدترین ها | پربازدیدترین اخبار | پربازدیدترین‌ها | پیشنهاد ما | همچنین بخوانید | بخوانید
-دیگر خبرها
+دیگر خبرها | بیشتر بدانید
 آخرین اخبار | مطالب مشابه | پیشنهاد سردبیر | از دست ندهید | برچسب ها | برچسب‌ها
 اقرأ أيضا | اقرأ أيضًا | اقرا ايضا | إقرأ أيضا | اقرأ المزيد | مواضيع ذات صلة | مواضيع متعلقة | أخبار ذات صلة
 أخبار متعلقة | الأكثر قراءة | الاكثر قراءة | شاهد أيضا | شاهد أيضًا | المزيد من الأخبار | موضوعات ذات صلة
-قد يعجبك أيضا
+قد يعجبك أيضا | أخبار قد تهمك | أخبار تهمك
 مقالات ذات صلة | اخبار ذات صلة
 相关阅读 | 相关新闻 | 延伸阅读 | 推荐阅读 | 相关报道 | 热门新闻 | 更多新闻
 相关链接 | 相關新聞 | 延伸閱讀 | 相關閱讀 | 热点推荐
@@ -66,7 +68,9 @@ xem thêm | tin liên quan | đọc thêm | bài viết liên quan | tin tức l
 இதையும் படியுங்கள் | మరిన్ని వార్తలు | ये भी पढ़ें | और पढ़ें | यह पढ़ें | संबंधित ख़बरें | یہ بھی پڑھیے | مزید خبریں
 こちらもおすすめ | おすすめ記事 | 人気記事 | もっと読む | 많이 본 뉴스 | 추천기사 | 인기기사
 相關文章 | 相关文章 | 猜你喜欢
-您可能也感兴趣 | 更多阅读 | llegiu també | notícies relacionades | llegeix també | irakurri ere | հետաքրքիր է
+您可能也感兴趣 | 您可能感兴趣的新闻 | 您可能感兴趣 | 你可能感兴趣的新闻 | 更多阅读
+llegiu també | notícies relacionades | llegeix també
+irakurri ere | հետաքրքիր է
 წაიკითხეთ ასევე | тағы оқыңыз | оқи отырыңыз | ўқинг | həmçinin oxuyun | oxşar xəbərlər | digər xəbərlər
 окшош жаңылыктар | дагы окуңуз | o'qishni tavsiya qilamiz | mavzuga oid
 read this next | what to read next | you might also be interested in | more to explore | viewed most
@@ -95,7 +99,8 @@ simak juga | lihat juga | baca selengkapnya | gerelateerde artikelen | ook inter
 #: Heads of such lists that are also headings of a story's own parts: they end a text when all that follows looks like
 #: headlines, and are left alone anywhere else.
 TAIL_HEADS_AT_THE_END = """
-latest | related coverage | popular | popular news | our picks | in other news | editors' picks | suggested
+latest | related coverage | popular | popular news | our picks | in other news | in other news today
+editors' picks | suggested
 must read
 next article | previous article | similar news | similar articles | other stories | from the web | sponsored
 around the web | recent posts | recent news | recent stories | featured | featured stories | headlines | next story
@@ -187,10 +192,12 @@ you have reached your limit of free articles | already a subscriber
 partager cet article | suivez-nous sur | abonnez-vous à notre
 abonnez-vous à la newsletter | inscrivez-vous à notre
 nous utilisons des cookies | ce site utilise des cookies | notre site utilise des cookies | tous droits réservés
-comparte esta | compartir este artículo | síguenos en | síganos en | suscríbete a nuestr | suscríbase a nuestr
+comparte esta noticia | comparte esta nota | compartir este artículo | síguenos en | síganos en
+suscríbete a nuestr | suscríbase a nuestr
 utilizamos cookies | este sitio utiliza cookies | este sitio web utiliza cookies | usamos cookies
 todos los derechos reservados
-compartilhe esta | siga-nos n | assine nossa newsletter | este site usa cookies | todos os direitos reservados
+compartilhe esta notícia | compartilhe esta matéria | siga-nos n | assine nossa newsletter | este site usa cookies
+todos os direitos reservados
 artikel teilen | diesen artikel teilen | folgen sie uns auf | abonnieren sie unseren | wir verwenden cookies
 diese website verwendet cookies | diese webseite verwendet cookies | alle rechte vorbehalten
 questo sito utilizza cookie | seguici su | iscriviti alla nostra
@@ -209,11 +216,14 @@ bu web sitesi çerez | web sitemizde çerez | sitemizde çerez | çerezleri kull
 分享本文 | 本网站使用cookie | 我们使用cookie | 本站使用cookie | 版权所有 | 扫码关注 | 订阅我们的
 当サイトではcookie
 click to share on | like loading | get our free | we and our partners | by clicking “accept | by clicking "accept
-we value your privacy | your email address will not be published | article continues below | story continues below
+we value your privacy | your privacy matters to us | your privacy is important to us
+we care about your privacy | our standards: the thomson reuters | your email address will not be published
+article continues below | story continues below
 enter your email address | sign up for free | you are reading your last | to continue reading | subscribe to continue
 subscribe to read | subscribe to unlock | comments are closed | image source | image caption | report an error
 scan the qr code | add us as a preferred source | this article is for subscribers | this story is for subscribers
-کانال تلگرام ما | عضویت در کانال | به کانال تلگرام | به کانال ما | برای دریافت اخبار | برای عضویت در
+کانال تلگرام ما | عضویت در کانال | به کانال تلگرام | به کانال ما | برای دریافت اخبار | برای عضویت در کانال
+برای عضویت در خبرنامه
 برای مطالعه ادامه | نشانی ایمیل شما منتشر | ما را در شبکه های اجتماعی | ما را در شبکه‌های اجتماعی
 انضموا إلى قنات | انضموا الى قنات | اضغط للمشاركة | باستخدامك لهذا الموقع | لن يتم نشر عنوان بريدك
 لقراءة المزيد اشترك
@@ -227,13 +237,15 @@ scan the qr code | add us as a preferred source | this article is for subscriber
 знайшли помилку | якщо ви помітили помилку | якщо ви знайшли помилку
 size daha iyi hizmet | yorum yapabilmek için | okumaya devam etmek için | uygulamamızı indir | google news'te takip
 google news'te abone | e-bülten aboneli | whatsapp kanalımız | telegram kanalımız | bu haberi dinle
-kişisel verilerin korunması | deneyiminizi iyileştirmek için
-未经授权 | 未经许可 | 本文仅代表作者 | 声明：本文 | 免责声明 | 打开app | 登录后查看 | 订阅后继续 | 微信扫一扫
+kişisel verilerin korunması kanunu kapsamında | kişisel verilerin korunması hakkında | deneyiminizi iyileştirmek için
+未经授权不得 | 未经授权，禁止 | 未经授权禁止 | 未经授权，不得 | 未经许可不得 | 未经许可，禁止 | 未经许可，不得
+本文仅代表作者 | 声明：本文 | 免责声明 | 打开app | 登录后查看 | 订阅后继续 | 微信扫一扫
 打开微信 | 使用微信
 长按二维码 | 本文为付费 | 欢迎关注 | 本文来自微信公众号
 inscrivez-vous à la newsletter | inscrivez-vous gratuitement | recevez notre newsletter | recevez toute l'actualité
-recevez gratuitement | la suite après l | la suite après c | en poursuivant votre navigation | cet article est réservé
-article réservé aux abonnés | il vous reste | déjà abonné | votre adresse e-mail ne sera | votre adresse email ne sera
+recevez gratuitement | la suite après la publicité | la suite après cette publicité
+en poursuivant votre navigation | cet article est réservé
+article réservé aux abonnés | déjà abonné | votre adresse e-mail ne sera | votre adresse email ne sera
 rejoignez notre chaîne | rejoignez-nous sur | téléchargez l'application | téléchargez notre application
 contenu réservé aux abonnés | la suite est réservée aux
 únete a nuestr | únase a nuestr | recibe nuestr | recibe en tu correo | este sitio usa cookies
@@ -241,25 +253,58 @@ esta web utiliza cookies
 esta web usa cookies | al continuar navegando | si continúa navegando | contenido exclusivo para
 este contenido es exclusivo
 artículo exclusivo para | suscríbete para seguir | ya eres suscriptor | tu dirección de correo electrónico no
-descarga nuestra app | descargue nuestra app | regístrate gratis | archivado en
-melden sie sich für unser | jetzt newsletter | durch die weitere nutzung | wir und unsere
+descarga nuestra app | descargue nuestra app | regístrate gratis
+melden sie sich für unser | jetzt newsletter | durch die weitere nutzung | wir und unsere partner
+wir und unsere dienstleister
 dieser artikel ist exklusiv
 dieser artikel ist für abonnenten | weiterlesen mit | jetzt weiterlesen | sie haben bereits ein abo | bereits abonnent
 an dieser stelle finden sie | empfohlener externer inhalt | externer inhalt | fehler gefunden
 ihre e-mail-adresse wird nicht
-mit ihrer zustimmung | hier finden sie externe inhalte | sie sind bereits abonnent
+mit ihrer zustimmung verwenden wir | mit ihrer zustimmung nutzen wir | mit ihrer zustimmung können wir
+mit ihrer zustimmung wird hier | hier finden sie externe inhalte | sie sind bereits abonnent
 inscreva-se n | receba nossa newsletter | receba as notícias | entre no canal | participe do canal | siga o canal
 já é assinante | conteúdo exclusivo para assinantes | o seu endereço de e-mail não
 unisciti al nostro canale | ricevi la nostra newsletter | contenuto riservato agli abbonati | sei già abbonato
 w celu świadczenia usług | ta strona używa plików cookie | ta strona korzysta z plików cookie | masz już subskrypcję
 tento web používá | deze website gebruikt cookies | wij gebruiken cookies | vi använder cookies | vi bruger cookies
 vi bruker informasjonskapsler | ez a weboldal | acest site foloseşte cookie | acest site folosește cookie
-този сайт използва | цей сайт використовує | сайт використовує | αυτή η ιστοσελίδα χρησιμοποιεί cookies
+този сайт използва | цей сайт використовує | сайт використовує cookie | сайт використовує файли cookie
+αυτή η ιστοσελίδα χρησιμοποιεί cookies
 χρησιμοποιούμε cookies | situs ini menggunakan cookie | trang web này sử dụng cookie | אתר זה משתמש
 क्या आपको यह | ऐप डाउनलोड करें | bu sayt kukilərdən | クッキーを使用 | 会員限定 | この記事は有料会員 | 이 기사는 유료
 """
 
-#: Labels of buttons and boxes, which may also begin a sentence: dropped only as a line of a few words.
+_NETWORKS = "whatsapp|telegram|facebook|twitter|x|instagram|google news|youtube"
+#: Invitations by what they ask for, wherever it stands in a short line: to come to a channel that is "ours", or to
+#: follow somebody on a network. Patterns over folded text; they fold accents themselves.
+SUBSCRIPTIONS = (
+    r"^il vous reste [\d.,]+ ?% ",
+    (
+        rf"^(?:follow|join)\b.{{1,60}}\bon (?:{_NETWORKS})\b(?:(?:,? and |, | )(?:{_NETWORKS})\b)*"
+        r"(?:$| (?:for|to (?:get|stay|receive)) )"
+    ),
+    r"(?:کانال|صفحه|گروه|اینستاگرام|تلگرام)(?: \w+){0,2} ما (?:\w+ ){0,4}?(?:بپیوندید|دنبال کنید|عضو شوید)",
+    (
+        r"^(?:читайте|читай|подписывайтесь|подпишитесь|смотрите|следите)\b.{0,30}\b(?:нас|наш\w{0,3})\b.{0,20}"
+        r"(?:телеграм|telegram|вконтакте|дзен|whatsapp|rss|viber)"
+    ),
+    r"\bkanalımız\w*(?: \w+)? (?:takip ed|abone ol|katıl)",
+    r"(?:اشترك|اشتركوا|انضم|انضموا|تابع|تابعوا|تابعونا)(?: \w+){0,3}? (?:قناتنا|قنواتنا|صفحتنا|صفحاتنا|حسابنا)",
+    r"^(?:suivez|rejoignez|retrouvez|abonnez-vous)\b.{0,60}\b(?:notre|nos) (?:chaine|page|compte|newsletter|canal)",
+    (
+        r"^(?:sigue|siguenos|siganos|suscribete|unete|unase)\b.{0,50}\b"
+        r"(?:nuestr\w+ (?:canal|pagina|newsletter|boletin)|canal de (?:whatsapp|telegram))"
+    ),
+    (
+        r"^(?:folgen sie|abonnieren sie|folgt|abonniert)\b.{0,30}\b(?:uns(?:er\w*)?)\b.{0,30}\b"
+        r"(?:whatsapp|telegram|facebook|instagram|google|kanal|newsletter)"
+    ),
+    r"(?:请|欢迎|敬请)(?:扫码|搜索|长按)?(?:关注|订阅|下载)(?:我们|本报|本台|本网)?的?.{0,8}(?:微信|公众号|客户端|微博|视频号)",
+    r"हमारे .{0,30}(?:चैनल|ग्रुप|पेज).{0,8}(?:जुड|फॉलो|सब्सक्राइब)",  # folding strips vowel signs at the end
+)
+
+#: Labels of buttons and boxes, which may also begin a heading: dropped as a line that holds nothing but these and
+#: `BUTTON_WORDS`.
 BUTTONS = """
 share | share this | share on | share via | follow us | subscribe | subscribe now | sign up | print | print this
 email this
@@ -305,6 +350,30 @@ bagikan | salin tautan | chia sẻ | bình luận | 공유하기 | 기사공유 
 शेयर करें | कमेंट | शेयर | שתפו | שיתוף | תגובות | הדפסה | κοινοποίηση | εκτύπωση | σχόλια | شیئر کریں
 """
 
+#: What else stands on buttons: networks, small words, what is shared.
+BUTTON_WORDS = """
+facebook | twitter | x | whatsapp | telegram | linkedin | email | e-mail | mail | pinterest | reddit | tumblr | viber
+messenger | instagram | youtube | google news | google | line | vk | vkontakte | odnoklassniki | weibo | wechat
+bluesky
+threads | tiktok | mastodon | truth social | skype | sms | rss | pdf | link | url | copy | pocket | flipboard
+snapchat
+on | via | to | by | with | and | or | us | me | now | this | here | article | story | page | post | our | newsletter
+newsletters | channel | group | a friend | comments | comment | free | today | more | in
+sur | par | à | et | nous | cet article | la newsletter | gratuitement
+en | por | con | y | noticia | artículo | esta noticia | este artículo | notícia | artigo | no | na | gratis
+auf | per | und | bei | artikel | über | beitrag | op | via e-mail | su | dit | artikel delen
+в | во | на | и | наш | телеграм | телеграме | одноклассники | вконтакте | вк | контакте | вацап | нас | канал
+facebook'ta | twitter'da | whatsapp'ta | telegram'da | haberi | ile | ve
+تلگرام | توییتر | توئیتر | اینستاگرام | واتساپ | واتس اپ | فیسبوک | فیس بوک | ایتا | بله | سروش | روبیکا | دنبال کنید
+شبکه های اجتماعی | کانال | خبر | مطلب | این | را | در | به | و | با | گوگل نیوز | اینستاگرام و تلگرام | لینک | خبرنامه
+تويتر | فيسبوك | واتساب | تليغرام | تلغرام | تيليجرام | إنستغرام | انستغرام | يوتيوب | على | عبر | في | المقال | الخبر
+الآن | معنا | نشرتنا | لينكدإن | البريد الإلكتروني
+微信 | 微博 | qq空间 | qq | 朋友圈 | 好友 | 到 | 至 | 我们 | 手机 | 这里 | 此处 | 分享给 | 文章 | 本文 | 下载
+查看 | 原文 | 关注
+する | 記事 | で | 카카오톡 | 페이스북 | 트위터 | 네이버 | 기사
+फेसबुक | ट्विटर | व्हाट्सएप | पर | करें | को
+"""
+
 #: A short line that is only a label and its value, nothing of the story.
 LABELS = """
 tags | tag | keywords | news id | news code | mots-clés | etiquetas | schlagworte | теги | ключевые слова
@@ -316,36 +385,91 @@ views | post views | reading time | photo | photos | picture | image | image cre
 وقت القراءة | مدة القراءة | عدد المشاهدات | المشاهدات | الكلمات الدلالية | صورة | تصوير
 фото | время чтения | просмотров | просмотры | фотография | иллюстрация | переглядів
 fotoğraf | okuma süresi | görüntülenme | editör
-photo | crédit photo | crédits photo | temps de lecture | foto | crédito | tiempo de lectura | palabras clave | temas
+photo | crédit photo | crédits photo | temps de lecture | foto | crédito | tiempo de lectura | palabras clave
+temas | archivado en
 fotocrédito | foto de | tempo de leitura | tempo di lettura | lesezeit | schlagwörter | bild | bildquelle | themen
 czas czytania | tagi | słowa kluczowe | fot | zdjęcie | foto's | leestijd | tagovi | štítky | címkék | etichete
 тагове
 ετικέτες | φωτογραφία | từ khóa | ảnh | キーワード | タグ | 写真 | 사진 | 태그 | 키워드 | टैग | תגיות | צילום
 """
 
-#: Titles under which servers answer 200 for a page that is not there, or is not for us.
+#: Titles under which servers answer 200 for a page that is not there: the whole title beside the outlet's name.
 NOT_FOUND = """
-error 404 | erreur 404 | page not found | page was not found | file not found | article not found | story not found
-the page you | page introuvable | page non trouvée | página no encontrada | página não encontrada | pagina non trovata
+error 404 | 404 error | 404 not found | error 404 not found | erreur 404 | fehler 404 | ошибка 404 | hata 404
+page not found | page was not found | file not found | article not found | story not found | 404 page not found
+page introuvable | page non trouvée | página no encontrada | página não encontrada | pagina non trovata
 seite nicht gefunden | страница не найдена | страница не существует | сторінку не знайдено | nie znaleziono strony
-sayfa bulunamadı | صفحه یافت نشد | صفحه مورد نظر | صفحه پیدا نشد | الصفحة غير موجودة | لم يتم العثور على الصفحة
-页面不存在 | 页面未找到 | 找不到页面 | 您访问的页面 | ページが見つかりません | お探しのページ
-페이지를 찾을 수 없 | pagina niet gevonden
+sayfa bulunamadı | صفحه یافت نشد | صفحه پیدا نشد | الصفحة غير موجودة | لم يتم العثور على الصفحة
+页面不存在 | 页面未找到 | 找不到页面 | ページが見つかりません | pagina niet gevonden
 halaman tidak ditemukan | stránka nenalezena | η σελίδα δεν βρέθηκε | không tìm thấy trang
-access denied | just a moment | attention required | are you a robot | verify you are human | checking your browser
-доступ ограничен | 403 forbidden | 502 bad gateway | 503 service
+are you a robot | verify you are human | 403 forbidden | 404 not found | 502 bad gateway
+503 service unavailable | 503 service temporarily unavailable
+"""
+
+#: Beginnings of such titles.
+NOT_FOUND_STARTS = """
+the page you requested | the page you are looking for | the page you were looking for | that page can't be found
+the requested page | صفحه مورد نظر یافت نشد | صفحه مورد نظر شما یافت نشد | صفحه مورد نظر پیدا نشد
+صفحه مورد نظر شما پیدا نشد | صفحه مورد نظر وجود ندارد | 您访问的页面 | お探しのページ | 페이지를 찾을 수 없
+checking your browser before
+"""
+
+#: Words of such titles that may also head news: they count where nothing but the outlet's name stands beside them.
+ERRORS_ONLY = """
+404 | 403 | error | not found | oops | sorry | access denied | just a moment | attention required | cloudflare
+checking your browser | доступ ограничен | forbidden
 """
 
 #: Words in the headline of a story that is told in entries as it happens.
 LIVE = """
-live | live updates | live blog | liveblog | liveticker | newsticker | newsblog | ticker | en direct | direct
-en vivo
-en directo | ao vivo | in diretta | diretta | minuto a minuto | онлайн | трансляция | прямая трансляция
-хроника | онлайн-трансляция
-canlı | canlı anlatım | dakika dakika | زنده | لحظه به لحظه | مباشر | لحظة بلحظة | تغطية مباشرة | 直播 | 滚动
-滚动更新
-na żywo | relacja na żywo | наживо | текстова трансляція | live-updates | live-blog | minute by minute
+live updates | live update | live blog | liveblog | liveticker | live ticker | newsticker | newsblog | live coverage
+minuto a minuto | прямая трансляция | онлайн-трансляция | онлайн трансляция | canlı anlatım | dakika dakika
+لحظه به لحظه | لحظة بلحظة | تغطية مباشرة | 滚动更新 | relacja na żywo | текстова трансляція | live-updates | live-blog
+minute by minute
+"""
+
+#: Words that call a story live only where they stand apart from its headline: "Live: ...", "... | en direct".
+LIVE_LABELS = """
+live | ticker | en direct | direct | en vivo | en directo | directo | ao vivo | in diretta | diretta | онлайн
+трансляция
+хроника | canlı | canlı yayın | canlı blog | زنده | پخش زنده | مباشر | بث مباشر | 直播 | 滚动 | na żywo | наживо
 as it happened
+"""
+
+#: Words that call a page a video's where they stand apart from its headline or in its address.
+VIDEO_LABELS = """
+video | videos | watch | vidéo | vidéos | vídeo | vídeos | видео | відео | video galeri | ویدئو | ویدیو | فیلم | فيديو
+视频 | 影片 | 動画 | 영상 | वीडियो | βίντεο | וידאו
+"""
+
+#: First words of the sentences that say of an article that it must be paid for. Labels ("For subscribers") are left
+#: out: they stand beside links to other articles.
+PAYWALL = """
+this article is for subscribers | this story is for subscribers | this content is for subscribers
+this article is only available to subscribers | this content is only available to subscribers
+this article is reserved for subscribers | this article is exclusive to subscribers | subscribe to continue reading
+subscribe to read the full | subscribe to keep reading | subscribe to unlock this | to continue reading, subscribe
+to continue reading this article, subscribe | to read the full story, subscribe
+you have reached your limit of free articles
+cet article est réservé aux abonnés | cet article est réservé à nos abonnés | cet article est réservé aux membres
+la suite est réservée aux abonnés | la suite de cet article est réservée | cet article est payant
+ce contenu est réservé aux abonnés | la lecture de cet article est réservée
+este contenido es exclusivo para suscriptores | este artículo es exclusivo para suscriptores
+este contenido es exclusivo para | suscríbete para seguir leyendo | suscríbase para seguir leyendo
+este conteúdo é exclusivo para assinantes | assine para continuar lendo | esta matéria é exclusiva para assinantes
+questo articolo è riservato agli abbonati | questo contenuto è riservato agli abbonati
+abbonati per continuare a leggere
+dieser artikel ist exklusiv für abonnenten | dieser artikel ist nur für abonnenten | dieser artikel ist für abonnenten
+dieser artikel ist exklusiv für abonnentinnen | dieser inhalt ist exklusiv für abonnenten
+dit artikel is alleen voor abonnees | dit artikel is exclusief voor abonnees
+den här artikeln är för prenumeranter | denne artikel er for abonnenter | denne artikkelen er for abonnenter
+tämä artikkeli on vain tilaajille | ten artykuł jest dostępny tylko dla | tento článek je pouze pro předplatitele
+материал доступен только подписчикам | этот материал доступен только подписчикам
+материал доступен только по подписке | чтобы читать дальше, оформите подписку
+bu içerik abonelere özeldir | bu haber abonelere özeldir | bu içerik sadece abonelere
+این مطلب ویژه مشترکان | هذا المحتوى متاح للمشتركين | هذا المحتوى مخصص للمشتركين
+本文为付费内容 | 订阅后继续阅读 | 訂閱後繼續閱讀 | この記事は有料会員限定 | この記事は会員限定 | 이 기사는 유료
+הכתבה זמינה למנויים
 """
 
 #: Words that begin or end the caption or the credit of a picture.
@@ -363,18 +487,32 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 
 def fold(line: str) -> str:
     """Make a line comparable with the phrases of this file. For matching only, never stored."""
+    return _EDGES.sub("", " ".join(_plain(line).split()))
+
+
+def _plain(line: str) -> str:
     folded = _ARABIC_MARKS.sub("", line.replace("İ", "i").lower().translate(_FOLDED))
     if not folded.isascii():
         folded = normalize("NFC", _ACCENTS.sub("", normalize("NFD", folded))).replace("ς", "σ")
-    return _EDGES.sub("", " ".join(folded.split()))
+    return folded
 
 
 def phrases(table: str) -> frozenset[str]:
     """Read a table of this file: phrases between bars and line ends, folded."""
-    return frozenset(filter(None, map(fold, re.split(r"[|\n]", table))))
+    return frozenset(filter(None, map(fold, written(table))))
+
+
+def written(table: str) -> list[str]:
+    """Read a table of this file as it is written."""
+    return [phrase.strip() for phrase in re.split(r"[|\n]", table) if phrase.strip()]
 
 
 def starts(table: str) -> re.Pattern[str]:
     """Build a pattern that finds a phrase of the table at the start of a folded line, the longest first."""
     ordered = sorted(phrases(table), key=lambda phrase: (-len(phrase), phrase))
     return re.compile(f"(?:{'|'.join(map(re.escape, ordered))})")
+
+
+def patterns(table: Iterable[str]) -> re.Pattern[str]:
+    """Build a pattern that finds one of several in a folded line. They may not hold classes in capitals, as \\W."""
+    return re.compile("|".join(map(_plain, table)))

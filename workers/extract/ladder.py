@@ -30,7 +30,7 @@ from trafilatura.settings import Document, Extractor
 from workers.extract.chunks import unite
 from workers.extract.clean import clean_text
 from workers.extract.kinds import has_sentences
-from workers.extract.prune import prose_length, prune
+from workers.extract.prune import prune
 
 
 class Rung(StrEnum):
@@ -52,10 +52,12 @@ CHEAP: frozenset[Rung] = frozenset({Rung.LENIENT, Rung.STATED, Rung.SUMMARY})
 
 #: A text below this many characters may be a brief, and is extracted again with the strict setting.
 BRIEF = 1000
-#: The least that a wire brief says (characters).
-SHORTEST_TEXT = 40
+#: The least that a wire brief says (characters of the densest script; `has_sentences` measures by script).
+SHORTEST_TEXT = 12
 #: A text with less than this share of the page's paragraphs (characters) may be a piece of the story.
 _PIECE = 0.6
+#: A text with less than this share of it and of what was cut off for a doubtful name may be what stands below a story.
+_REST = 0.25
 #: A stated text (JSON-LD) of fewer characters is a summary; one of which this share of words is found, is covered.
 _STATED_ENOUGH, _COVERED = 250, 0.8
 #: How much longer (times) another attempt must be than a piece, to be the whole.
@@ -65,7 +67,7 @@ _MENU_LINES, _LABEL = 12, 20
 #: Share of a text in lines that are sentences or paragraphs; a menu has next to none.
 _PROSE_SHARE = 0.4
 
-_NOTHING, _A_PIECE = "hardly a sentence", "a piece of the page"
+_NOTHING, _A_PIECE, _A_REST = "hardly a sentence", "a piece of the page", "little beside what was cut off"
 _NOT_AS_STATED, _SHORT_LINES = "misses the stated text", "mostly short lines"
 _IN_ONE_LINE = "the stated text in one line"
 #: What some rungs are the only remedy for.
@@ -89,7 +91,7 @@ class Ladder:
 
     def __init__(self, tree: Any, again: Callable[[], Any], stated: str, rungs: AbstractSet[Rung]) -> None:
         """`tree` is pruned here; `again` parses the page anew; `stated` is the JSON-LD text; `rungs` are allowed."""
-        prune(tree)
+        self._prose = prune(tree)
         self._tree = tree
         self._again = again
         self._stated = _rendered(clean_text(stated)) if len(stated) >= _STATED_ENOUGH else ""
@@ -127,8 +129,10 @@ class Ladder:
             if "\n" not in text.strip() and "\n" in self._stated:  # the extractor's own fallback
                 return _IN_ONE_LINE
             return None if self._covered(text) >= _COVERED else _NOT_AS_STATED
-        if len(text) < _PIECE * prose_length(self._tree):
+        if len(text) < _PIECE * self._prose.kept:
             return _A_PIECE
+        if len(text) < _REST * (self._prose.kept + self._prose.doubted):
+            return _A_REST
         return _SHORT_LINES if _prose_share(text) < _PROSE_SHARE else None
 
     def _covered(self, text: str) -> float:

@@ -1,9 +1,11 @@
 """Blocks that repeat on many pages of one source: what they are, and how an article's text is freed of them.
 
 A block is one line (paragraph) of extracted text. A notice, a label or an invitation that the extractor takes for text
-stands under many stories of an outlet; a sentence of a story stands under one, and under the updates of that. So what
-is counted is not articles but stories (texts that hardly share anything), and what reads like a paragraph must be
-under many more of them than what does not: agencies repeat a paragraph of background for weeks.
+stands under many stories of an outlet, and always at the edge of the text; a sentence of a story stands under one, and
+under the updates of that. So what is counted is not articles but stories (texts that hardly share anything). A label at
+the edge is furniture soon. What reads as a sentence, or stands in the middle, is learned only when nearly every story
+has it: reporters close a report in the same words ("The inquiry goes on."), and agencies repeat a paragraph of
+background for weeks. A notice that is kept is better than a sentence that is lost.
 """
 
 import re
@@ -15,12 +17,20 @@ from hashlib import blake2b
 
 from workers.domain.values import PastText, RepeatedBlock
 from workers.extract.facts.wire import read_wire
-from workers.extract.kinds import has_sentences
+from workers.extract.prose import ends_as_sentence, is_unmarked, measure
 
-#: A repeat is under at least so many stories, and at least this share of them.
+#: A label at the edge of the text repeats when so many stories have it, and this share of them.
 LEAST_STORIES, LEAST_SHARE = 5, 0.1
-#: What could be a story's own must be under this share: a sentence, or a line with other numbers each time.
-SENTENCE_SHARE = 0.3
+#: Everything else that could be a story's own repeats when nearly all have it, of stories enough to tell.
+UNIVERSAL_SHARE, UNIVERSAL_OF = 0.6, 20
+#: What was learned is forgotten below half of what it took to learn it, so that no block comes and goes.
+FORGOTTEN = 0.5
+#: A line of so many letters (`measure`; Thai, which has no full stop, writes densely) is no label but a sentence.
+LONG, LONG_UNMARKED = 80, 24
+#: The edge are the first and last so many lines of a text, up to the first that reads as a sentence ...
+EDGE = 2
+#: ... in this share of the articles that have the line; of fewer than ten that is in all of them.
+ALWAYS = 0.9
 #: A line under so large a share of at least so many articles does not make one story of them: none fills half of what
 #: an outlet prints. (Of sentences more: on the day of a war one may.)
 COMMON_SHARE, COMMON_SENTENCE_SHARE, COMMON_OF = 0.5, 0.8, 20
@@ -59,6 +69,12 @@ def block_hash(line: str) -> str:
     return blake2b(fold_block(line).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
+def signature_of(removed: Iterable[str]) -> str:
+    """Name a set of blocks, by their hashes, in eight characters; "" for none."""
+    names = "".join(sorted(set(removed)))
+    return blake2b(names.encode(), digest_size=4).hexdigest() if names else ""
+
+
 def without_repeats(text: str, repeated: AbstractSet[str]) -> tuple[str, tuple[str, ...]]:
     """Take the repeated blocks out of a text; return it with the hashes of what went, in order.
 
@@ -93,18 +109,70 @@ def learn_repeats(texts: Sequence[PastText], known: Iterable[RepeatedBlock] = ()
     samples = {one.hash: one.sample for one in known}
     learned = frozenset(samples)
     samples |= {name: line[:SAMPLE] for page in reversed(pages) for name, line in page.lines.items()}
-    weighty = {name for name, sample in samples.items() if has_sentences(sample)} | _varying(pages)
-    weighty -= learned
+    sentences = {name for name, sample in samples.items() if reads_as_sentence(sample)}
+    weighty = sentences | (_varying(pages) - learned)
     seen = Counter(name for page in pages for name in page.all if name in samples)
     story_of = _stories(pages, {name for name in seen if _is_common(seen[name], len(pages), name in weighty)} | learned)
     of = len(set(story_of))
-    found = []
-    for name in seen:
-        articles = len({story for page, story in zip(pages, story_of, strict=True) if name in page.all})
-        share = SENTENCE_SHARE if name in weighty else LEAST_SHARE
-        if articles >= max(LEAST_STORIES, share * of) and _may_repeat(samples[name]):
-            found.append(RepeatedBlock(hash=name, sample=samples[name], articles=articles, of=of))
-    return tuple(sorted(found, key=lambda one: (-one.articles, one.hash))[:MOST_BLOCKS])
+    stories = {
+        name: len({story for page, story in zip(pages, story_of, strict=True) if name in page.all})
+        for name in seen
+        if _may_repeat(samples[name])
+    }
+    found = {name for name in stories.keys() & learned if _still_repeats(stories[name], of, name in sentences)}
+    found |= {name for name in stories if _is_universal(stories[name], of) and not _is_name(samples[name])}
+    likely = {name for name in stories.keys() - weighty if stories[name] >= max(LEAST_STORIES, LEAST_SHARE * of)}
+    while inner := _always_at_the_edge(pages, likely - found, found):  # what stood below the outer ones
+        found |= inner
+    blocks = (RepeatedBlock(hash=name, sample=samples[name], articles=stories[name], of=of) for name in found)
+    return tuple(sorted(blocks, key=lambda one: (-one.articles, one.hash))[:MOST_BLOCKS])
+
+
+def _is_universal(stories: int, of: int) -> bool:
+    return of >= UNIVERSAL_OF and stories >= UNIVERSAL_SHARE * of
+
+
+def _still_repeats(stories: int, of: int, is_sentence: bool) -> bool:
+    """Whether a block that was taken out wherever it stood comes often enough to stay known."""
+    share = UNIVERSAL_SHARE if is_sentence else LEAST_SHARE
+    return stories >= FORGOTTEN * max(LEAST_STORIES, share * of)
+
+
+def _always_at_the_edge(pages: Sequence[_Blocks], names: AbstractSet[str], gone: AbstractSet[str]) -> set[str]:
+    """Return those of the blocks that stand at the edge of the text wherever they stand, others taken off first."""
+    if not names:
+        return set()
+    seen, at_edge = Counter[str](), Counter[str]()
+    for page in pages:
+        seen.update(names & page.lines.keys())
+        at_edge.update(names & _edge({name: line for name, line in page.lines.items() if name not in gone}))
+    return {name for name in names if at_edge[name] and at_edge[name] >= ALWAYS * seen[name]}
+
+
+def _edge(lines: dict[str, str]) -> set[str]:
+    """Return the blocks at both edges of a text.
+
+    A single word and capitals are there only as the last line of all: above they are a dateline, or a subhead.
+    """
+    found = set()
+    for names in (list(lines), list(reversed(lines))):
+        is_end = bool(names) and names[0] != next(iter(lines))
+        for index, name in enumerate(names[:EDGE]):
+            if reads_as_sentence(lines[name]):
+                break
+            if not _is_name(lines[name]) or (is_end and index == 0):
+                found.add(name)
+    return found
+
+
+def reads_as_sentence(line: str) -> bool:
+    """Return whether a line, in whatever script, ends as a sentence or is as long as one."""
+    return ends_as_sentence(line) or measure(line) >= LONG or (is_unmarked(line) and len(line) >= LONG_UNMARKED)
+
+
+def _is_name(line: str) -> bool:
+    """Whether a line may be a place or a subhead: one word, or all in capitals."""
+    return line.isupper() or len(line.split()) == 1
 
 
 def _is_common(count: int, of: int, weighty: bool) -> bool:

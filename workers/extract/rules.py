@@ -15,11 +15,16 @@ from workers.domain.selectors import compiled
 from workers.domain.values import NO_RULES, ExtractRules, RuleTried
 from workers.extract.clean import clean_line
 from workers.extract.joiners import hide, show
+from workers.extract.prose import measure
 
 #: Elements that keep their kind in a body of chosen ones; of others (aside, section, td) only the contents count.
 _KEPT = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "table", "pre"))
 #: Names and values that a rule gives at most: of one field, a page has few.
 _MOST_VALUES = 20
+
+#: Elements of a body say at least so much (`measure`): the shortest brief; less is an empty box, or a photo's credit.
+_LEAST_TEXT = 40
+_NO_TEXT = frozenset(("script", "style", "noscript", "template", "figure", "figcaption"))
 
 
 @lru_cache(maxsize=1024)
@@ -41,10 +46,12 @@ def remove(tree: Any, rules: ExtractRules) -> None:
 def narrow(tree: Any, rules: ExtractRules) -> str:
     """Leave in the page's body only what a rule chooses. Changes the tree in place.
 
-    Returns the selector that found it: the first that finds any element; "" when none does, and nothing is changed.
+    Returns the selector that found it: the first that finds elements with a text; "" when none does, and nothing is
+    changed.
     """
     for selector in rules.body:
-        if chosen := _outermost(_elements(tree, selector)):
+        chosen = _outermost(_elements(tree, selector))
+        if _have_text(chosen):
             _put_into_a_body(tree, chosen)
             return selector
     return ""
@@ -89,6 +96,21 @@ def _elements(tree: Any, selector: str) -> list[Any]:
 def _outermost(nodes: list[Any]) -> list[Any]:
     chosen = set(nodes)
     return [node for node in nodes if node.getparent() is not None and chosen.isdisjoint(node.iterancestors())]
+
+
+def _have_text(nodes: list[Any]) -> bool:
+    """Whether elements say something together, besides what stands below pictures."""
+    length = 0
+    for node in nodes:
+        walk = etree.iterwalk(node, events=("start", "end"))
+        for event, one in walk:
+            if event == "start" and one.tag in _NO_TEXT:
+                walk.skip_subtree()
+            elif said := one.text if event == "start" else one.tail if one is not node else None:
+                length += measure(" ".join(said.split()))
+            if length >= _LEAST_TEXT:
+                return True
+    return False
 
 
 def _put_into_a_body(tree: Any, chosen: list[Any]) -> None:

@@ -1,6 +1,6 @@
 """The step from a fetched page to clean text: pure composition of the rules of this room."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from workers.extract.facts.wire import read_wire
 from workers.extract.kinds import has_sentences, why_not_an_article
 from workers.extract.ladder import ALL, CHEAP, SHORTEST_TEXT, Rung
 from workers.extract.page import EXTRACTOR, PageFacts, read_page
-from workers.extract.repeats import without_repeats
+from workers.extract.repeats import signature_of, without_repeats
 from workers.extract.rules import signature
 from workers.extract.sniff import not_html
 from workers.extract.text import tidy
@@ -86,7 +86,7 @@ def extract(entry: Entry, page: Page, *, detect: Detect, rungs: AbstractSet[Rung
             published=published,
             published_from=published_from,
             quality=quality,
-            extractor=_extractor(rules),
+            extractor=_extractor(rules, removed),
             rung=rung,
             rung_why=why,
             updated=updated,
@@ -103,9 +103,13 @@ def extract(entry: Entry, page: Page, *, detect: Detect, rungs: AbstractSet[Rung
     )
 
 
-def _extractor(rules: ExtractRules) -> str:
-    """Say which program read a page, and under which of the operator's rules."""
-    return f"{EXTRACTOR} rules/{name}" if (name := signature(rules)) else EXTRACTOR
+def _extractor(rules: ExtractRules, removed: Iterable[str]) -> str:
+    """Say which program read a page, by which of the operator's rules, and freed of which repeated blocks.
+
+    Of the blocks those that were there: the same page gives the same text wherever the same is said here.
+    """
+    settings = {"rules": signature(rules), "repeats": signature_of(removed)}
+    return " ".join([EXTRACTOR, *(f"{name}/{sign}" for name, sign in settings.items() if sign)])
 
 
 def _site_names(entry: Entry, page: Page, stated: Stated) -> list[str]:

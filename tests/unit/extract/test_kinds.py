@@ -9,6 +9,11 @@ SITE = "https://news.example.test"
 PAGE = f"{SITE}/a/1"
 TICKER = "\n".join(f"1{hour}:30 The bank kept its rate at four per cent, it said." for hour in range(9))
 
+BRIEF = "Two ships left the port on Friday, officials said."
+UNTIMED = "The bank kept its rate at four per cent, it said.\n" * 8
+PERSIAN_TICKER = "\n".join(f"۱{'۰۱۲۳۴۵۶۷۸'[hour]}:۳۰ - بانک نرخ خود را نگه داشت." for hour in range(9))
+CHINESE = "他说，有关国家应当立即停止这一做法，以免局势升级。\n港务局同日发表声明，称航道保持畅通。\n" * 3
+
 
 def headed(title: str) -> Stated:
     return Stated(titles=Titles(headings=(title,)))
@@ -47,6 +52,49 @@ def headed(title: str) -> Stated:
         pytest.param(headed("صفحه یافت نشد"), "متاسفیم.", PAGE, "error page", id="404 in Persian"),
         pytest.param(headed("Just a moment..."), "Checking.", PAGE, "error page", id="a gate for robots"),
         pytest.param(Stated(), TEXT, f"{SITE}/?id=7", None, id="an address by query"),
+        pytest.param(Stated(), TEXT, f"{SITE}/?p=7&utm_source=x", None, id="an address by query, with tracking"),
+        pytest.param(Stated(kind="article"), TEXT, f"{SITE}/?utm_source=x&fbclid=1", "home page", id="tracked root"),
+        pytest.param(Stated(kind="article"), TEXT, f"{SITE}/?s=rates", "home page", id="a search at the root"),
+        pytest.param(
+            Stated(kind="article", is_collection=True), TEXT, f"{SITE}/tag/rates/", "list of articles", id="typed tag"
+        ),
+        pytest.param(Stated(), TEXT, f"{SITE}/tag/?q=rates", "list of articles", id="tag by query"),
+        pytest.param(headed("404 ships leave port in one night"), BRIEF, PAGE, None, id="a number in the news"),
+        pytest.param(headed("Access denied: port bars inspectors"), BRIEF, PAGE, None, id="words of an error"),
+        pytest.param(headed("Access denied - port bars inspectors"), BRIEF, PAGE, None, id="the same with a dash"),
+        pytest.param(headed("Access denied"), BRIEF, PAGE, "error page", id="access denied"),
+        pytest.param(headed("Page not found: how an archive vanished"), BRIEF, PAGE, None, id="an error in the news"),
+        pytest.param(headed("Page not found | Some Outlet"), BRIEF, PAGE, "error page", id="404 of an outlet"),
+        pytest.param(
+            Stated(titles=Titles(document="403 | The Paper"), site_names=("The Paper",)),
+            BRIEF,
+            PAGE,
+            "error page",
+            id="403 beside the outlet's stated name",
+        ),
+        pytest.param(headed("Live rounds fired at port: a timeline"), TICKER, PAGE, None, id="live in another sense"),
+        pytest.param(headed("Canlı bomba saldırısı nasıl oldu"), TICKER, PAGE, None, id="canlı in another sense"),
+        pytest.param(headed("Accès direct au port: la chronologie"), TICKER, PAGE, None, id="direct as a word"),
+        pytest.param(headed("دو نفر زنده از معدن بیرون آمدند"), TICKER, PAGE, None, id="alive in Persian"),
+        pytest.param(headed("حوار مباشر بين الطرفين"), TICKER, PAGE, None, id="direct in Arabic"),
+        pytest.param(headed("بث مباشر: المحادثات"), TICKER, PAGE, "live ticker of 9 entries", id="in Arabic"),
+        pytest.param(
+            headed("لحظه به لحظه با مذاکرات"), PERSIAN_TICKER, PAGE, "live ticker of 9 entries", id="Persian digits"
+        ),
+        pytest.param(
+            headed("Live: talks on rates"),
+            UNTIMED,
+            f"{SITE}/liveblog/rates",
+            "live ticker of 8 entries",
+            id="live by title and address",
+        ),
+        pytest.param(headed("Talks on rates end"), UNTIMED, f"{SITE}/liveblog/rates", None, id="live by address alone"),
+        pytest.param(
+            Stated(kind="article", has_video=True), BRIEF, f"{SITE}/video/5", "video only", id="a video as an article"
+        ),
+        pytest.param(Stated(kind="article", has_video=True), BRIEF, PAGE, None, id="a brief with a player"),
+        pytest.param(Stated(), CHINESE, PAGE, None, id="short paragraphs in Chinese"),
+        pytest.param(Stated(), "Rates kept\nTalks end\nBank moves\nPort opens", PAGE, "headlines only", id="headlines"),
     ],
 )
 def test_the_kind_of_a_page_is_told_by_sure_signs(stated: Stated, text: str, url: str, why: str | None) -> None:

@@ -44,8 +44,17 @@ def learned(texts: list[PastText], known: tuple[RepeatedBlock, ...] = ()) -> set
         pytest.param(LABEL, 5, 20, True, id="five are enough"),
         pytest.param(LABEL, 4, 4, False, id="four are not, however few there are"),
         pytest.param(END, 30, 60, True, id="very short"),
-        pytest.param(NOTICE, 18, 60, True, id="a sentence under three tenths"),
-        pytest.param(NOTICE, 17, 60, False, id="a sentence may be background, below three tenths"),
+        pytest.param(NOTICE, 36, 60, True, id="a sentence under six tenths"),
+        pytest.param(NOTICE, 35, 60, False, id="a sentence may be background, below six tenths"),
+        pytest.param(NOTICE, 20, 20, True, id="a sentence under all of twenty"),
+        pytest.param(NOTICE, 19, 19, False, id="of fewer than twenty nothing is known about sentences"),
+        pytest.param(
+            "Share this page with a friend who wants to know what goes on in the towns of the country",
+            12,
+            60,
+            False,
+            id="as long as a sentence",
+        ),
         pytest.param("* * *", 60, 60, False, id="no letter"),
         pytest.param("TEHRAN (FNA) -", 60, 60, False, id="a dateline"),
         pytest.param("به گزارش ایرنا", 60, 60, False, id="a dateline of an agency alone"),
@@ -87,12 +96,81 @@ def test_a_notice_longer_than_the_briefs_above_it_does_not_make_one_story_of_the
 
 def test_what_was_learned_stays_while_it_comes_though_it_stands_in_no_text_any_more() -> None:
     texts = [
-        PastText(title=words(number), text=words(number), removed=(block_hash(NOTICE),) if number < 7 else ())
+        PastText(title=words(number), text=words(number), removed=(block_hash(NOTICE),) if number < 18 else ())
         for number in range(60)
     ]
     known = (RepeatedBlock(hash=block_hash(NOTICE), sample=NOTICE, articles=60, of=60),)
-    assert learn_repeats(texts, known) == (RepeatedBlock(hash=block_hash(NOTICE), sample=NOTICE, articles=7, of=60),)
+    assert learn_repeats(texts, known) == (RepeatedBlock(hash=block_hash(NOTICE), sample=NOTICE, articles=18, of=60),)
     assert learn_repeats(texts) == (), "a hash alone tells nobody what it was"
+
+
+@pytest.mark.parametrize(
+    ("line", "count", "stays"), [(NOTICE, 18, True), (NOTICE, 17, False), (LABEL, 3, True), (LABEL, 2, False)]
+)
+def test_a_block_is_forgotten_below_half_of_what_it_took_to_learn_it(line: str, count: int, *, stays: bool) -> None:
+    of = 60 if line == NOTICE else 20
+    texts = [
+        PastText(title=words(number), text=words(number), removed=(block_hash(line),) if number < count else ())
+        for number in range(of)
+    ]
+    assert bool(learn_repeats(texts, (RepeatedBlock(hash=block_hash(line), sample=line, articles=9, of=9),))) is stays
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "No casualties were reported.",
+        "He did not elaborate.",
+        "“We will not leave,” he said.",
+        "Следствие продолжается.",
+        "Soruşturma sürüyor.",
+        "目前伤亡情况不明，事故原因正在调查中。",
+        "เจ้าหน้าที่ปิดกั้นพื้นที่และเก็บหลักฐาน",
+        "Հետաքննությունը շարունակվում է։",
+        "ምርመራው ቀጥሏል።",
+        "चार लोग मारे गए।",
+        "تحقیقات جاری ہیں۔",
+    ],
+)
+def test_what_reporters_always_say_is_kept_in_every_script(line: str) -> None:
+    for count, of in ((5, 12), (18, 60)):
+        assert learned(stories(count, line, of=of)) == set()
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "is_learned"),
+    [
+        (LABEL, 0, True),
+        (LABEL, 4, True),
+        (LABEL, 2, False),  # a subhead
+        (LABEL, 3, False),  # above the last paragraph
+        ("Background", 2, False),
+        ("Background", 0, False),
+        ("KABUL", 0, False),
+        ("NEW DELHI", 0, False),
+        ("(end)", 4, True),
+    ],
+)
+def test_a_label_is_learned_at_the_edge_only(line: str, place: int, *, is_learned: bool) -> None:
+    texts = []
+    for number in range(60):
+        own = story(number).text.split("\n")
+        if number < 15:
+            own.insert(place, line)
+        texts.append(PastText(title=words(number), text="\n".join(own)))
+    assert learned(texts) == ({line} if is_learned else set())
+
+
+def test_a_label_that_stands_at_the_edge_by_chance_is_no_furniture() -> None:
+    texts = stories(8, LABEL, of=60)
+    inside = story(50).text.split("\n")
+    texts[50] = PastText(title=words(50), text="\n".join([*inside[:2], LABEL, *inside[2:]]))
+    assert learned(texts) == set()
+
+
+def test_labels_are_taken_off_from_the_outside() -> None:
+    labels = ("Our channel", "Our radio", "Our paper", "Our shop", "Our app")
+    assert learned(stories(8, *labels, of=60)) == set(labels)
 
 
 def test_what_stops_coming_is_forgotten() -> None:
@@ -177,3 +255,14 @@ class TestInTheStep:
     def test_a_summary_of_the_feed_is_left_alone(self) -> None:
         found = read(REPEATED, summary=f"{words(1)} {words(2)}")
         assert (found.quality, found.removed) == ("summary", ())
+
+    def test_the_settings_name_the_blocks_that_went_and_only_those(self) -> None:
+        plain = read(frozenset(), words(1), words(2), NOTICE).extractor
+        unused = read(REPEATED, words(1), words(2)).extractor
+        freed = read(REPEATED, words(1), words(2), NOTICE).extractor
+        both = read(REPEATED, words(1), words(2), LABEL, NOTICE).extractor
+        assert unused == plain
+        assert freed.startswith(f"{plain} repeats/")
+        assert len(freed) == len(f"{plain} repeats/") + 8
+        assert both not in {plain, freed}
+        assert read(REPEATED, words(1), NOTICE, words(2), LABEL).extractor == both

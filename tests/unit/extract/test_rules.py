@@ -147,3 +147,27 @@ def test_an_article_names_the_rules_that_it_was_read_under() -> None:
     assert len({signature(one), signature(other), signature(NO_RULES)}) == 3
     assert signature(ExtractRules(body=("p",))) == signature(one)
     assert (len(signature(one)), signature(NO_RULES)) == (8, "")
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        "<div class=body></div>",
+        "<div class=body> <p>Advert</p> </div>",
+        "<div class=body><script>var a = 'a text that nobody will read, as long as a sentence';</script></div>",
+        "<div class=body><figure><figcaption>Both ministers in the hall, on Monday.</figcaption></figure></div>",
+    ],
+)
+def test_a_body_without_a_text_is_none(empty: str) -> None:
+    html = PAGE.replace("<div class=other>", f"{empty}<div class=other>")
+    found = read(ExtractRules(body=(".body", "aside")), html)
+    assert (found.text.split("\n")[0], found.rung) == (FIRST, "rule")
+    assert read(ExtractRules(body=(".body",)), html).rung != "rule"
+
+
+def test_short_paragraphs_of_a_body_count_together() -> None:
+    html = PAGE.replace(
+        "<div class=other>",
+        "<p class=x>It rained.</p><p class=x>The hall was full, said the mayor.</p><div class=other>",
+    )
+    assert read(ExtractRules(body=("p.x",)), html).text == "It rained.\nThe hall was full, said the mayor."

@@ -24,6 +24,7 @@ HEADS = [
     "相关推荐", "大家都在看", "Leia também", "Leggi anche:", "Czytaj też:", "Також читайте:", "関連ニュース",
     "관련뉴스",
     "इसे भी पढ़ें", "یہ بھی پڑھیں", "כתבות קשורות", "Simak juga:", "Lees ook:", "ΔΙΑΒΑΣΤΕ ΕΠΙΣΗΣ", "Əlaqəli xəbərlər",
+    "You May Have Missed", "More Top Stories", "أخبار قد تهمك", "بیشتر بدانید", "您可能感兴趣的新闻",
 ]  # fmt: skip
 
 #: Lines that head a list of other stories at the end of a page, and a part of the story elsewhere.
@@ -34,7 +35,7 @@ HEADS_AT_THE_END = [
     "Лента новостей", "Выбор редакции", "پربیننده‌ترین اخبار", "تازه‌ترین اخبار", "در همین زمینه", "آخر الأخبار",
     "الأكثر زيارة", "Öne Çıkanlar", "Günün Manşetleri", "热门推荐", "点击排行", "下一篇", "ランキング",
     "주요뉴스", "Terpopuler",
-    "Τελευταία νέα", "Popularne", "Головне", "עוד כתבות", "تازہ ترین خبریں", "ट्रेंडिंग",
+    "In other news today", "Τελευταία νέα", "Popularne", "Головне", "עוד כתבות", "تازہ ترین خبریں", "ट्रेंडिंग",
 ]  # fmt: skip
 
 
@@ -88,6 +89,27 @@ def test_a_head_with_its_headline_on_one_line_goes_alone(line: str) -> None:
         "Latest figures from the port show a rise in exports.",
         "More in hope than in faith, the two sides went on with the talks.",
         "Photographs of the meeting (one of them official) were published - a first for the ministry.",
+        "Mit ihrer Zustimmung haben die Abgeordneten den Weg für das Gesetz freigemacht.",
+        "„Wir und unsere Partner stehen zusammen“, sagte die Ministerin nach dem Treffen.",
+        "Wir und unsere Verbündeten stehen zusammen, heißt es in der Erklärung.",
+        "Archivado en 2015 por falta de pruebas, el caso fue reabierto el viernes.",
+        "Il vous reste trois jours pour voter, a rappelé le ministre aux électeurs.",
+        "برای عضویت در این پیمان، کشور باید قانون خود را تغییر دهد.",
+        "未经授权，该船驶入港口，海事部门说。",
+        "Updated figures show that 12 ships were lost.",
+        "Updated figures show 12 ships lost",
+        "Posted outside were 20 armed guards, the ministry said.",
+        "Published in 1998, the book was banned.",
+        "Share of the vote",
+        "WhatsApp groups shut down",
+        "Facebook bans army accounts",
+        "Print media under attack",
+        "Sign in the sky",
+        "Follow the money on X and the trail ends, the auditor said.",
+        "网信办整治微信公众号乱象。",
+        "A photo published by the ministry showed the PORT Navy (PTNX) – a small force – at sea on Friday.",
+        "The picture in PORT is bleak, said the head of PTNX (pictured) - and it will be worse.",
+        "Shares of McDONALD (MCD) – the chain – fell after the picture of the year.",
     ],
 )
 def test_a_sentence_of_the_story_is_never_taken_for_furniture(sentence: str) -> None:
@@ -117,6 +139,20 @@ def test_a_sentence_of_the_story_is_never_taken_for_furniture(sentence: str) -> 
         "扫一扫分享到微信",
         "责任编辑：无名", "Este site usa cookies.", "Ta strona korzysta z plików cookie.", "会員限定記事です",
         "무단전재 금지",
+        "Share on Facebook Twitter WhatsApp Telegram",
+        "Follow The Paper on WhatsApp and Telegram for the latest updates.",
+        "برای دریافت آخرین خبرها به کانال تلگرام ما بپیوندید",
+        "Читайте нас в Телеграме, чтобы быть в курсе.",
+        "Anında haberdar olmak için WhatsApp kanalımızı takip edin.",
+        "لمتابعة آخر الأخبار اشترك في قناتنا على تلغرام",
+        "Suivez toute l’actualité sur notre chaîne WhatsApp.",
+        "更多精彩内容请关注我们的微信公众号。",
+        "हमारे टेलीग्राम चैनल से जुड़ें।",
+        "Your privacy matters to us: by clicking accept you agree to our use of cookies.",
+        "Il vous reste 80 % de cet article à lire.",
+        "Archivado en: puertos",
+        "Published 18 November 2019", "Обновлено в 10:30", "Posted 3 hours ago", "Updated at 1:23 p.m.",
+        "A guard at the gate of the port. [Reuters]", "A guard at the gate of the port (File photo)",
     ],
 )  # fmt: skip
 def test_lines_that_invite_label_or_name_a_file_are_dropped(line: str) -> None:
@@ -145,3 +181,55 @@ def test_file_names_and_captions_before_the_dateline_go(line: str, kept: str) ->
 @pytest.mark.parametrize("text", ["", "\n\n", "Read more", STORY, f"{STORY}\n\nCheck Also\n\n{TEASERS}"])
 def test_tidying_twice_changes_nothing(text: str) -> None:
     assert tidy(tidy(text)) == tidy(text)
+
+
+SHORT_PARAGRAPHS = [
+    "Nobody was hurt, they said.",
+    "“We heard a loud bang,” a shopkeeper said.",
+    "Six ships were moved.",
+    "The governor has ordered an inquiry.",
+]
+CHINESE = [
+    f"港务局{day}日在记者会上表示，第{day}艘货轮已经安全离开码头，其余船只将在未来数日内陆续启航，航道保持畅通，没有人员受伤。"
+    for day in range(1, 8)
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "marker", "after"),
+    [
+        ([FIRST], "Read also: Minister visits the border", SHORT_PARAGRAPHS),
+        ([FIRST], "Read also", ["Minister visits the border", *SHORT_PARAGRAPHS]),
+        (CHINESE[:3], "相关阅读：边境贸易恢复", CHINESE[3:]),
+        ([FIRST], "Read also: Minister visits the border", [SHORT_PARAGRAPHS[0], "What comes next"]),
+        (
+            ["เกิดเหตุระเบิดที่ท่าเรือทางตอนใต้"],
+            "อ่านเพิ่มเติม: ข่าวอื่น",
+            ["เจ้าหน้าที่ปิดกั้นพื้นที่และเก็บหลักฐาน", "ผู้ว่าราชการสั่งสอบสวน"],
+        ),
+    ],
+    ids=["short sentences", "after its headline", "Chinese", "one sentence", "Thai"],
+)  # fmt: skip
+def test_sentences_after_a_read_also_are_the_story(before: list[str], marker: str, after: list[str]) -> None:
+    kept = [line for line in after if line != "Minister visits the border"]
+    assert tidy("\n".join([*before, marker, *after])).split("\n") == before + kept
+
+
+def test_teasers_with_whole_sentences_are_still_a_tail() -> None:
+    teasers = "\n".join(f"Blast number {count} hits an embassy\nGunmen attacked convoy {count}." for count in range(3))
+    assert tidy(f"{STORY}\n{STORY}\nCheck Also\n{teasers}") == f"{STORY}\n{STORY}"
+
+
+def test_brackets_that_name_the_source_of_each_report_are_no_captions() -> None:
+    digest = "\n".join(f"Ship number {count} left the port. [Reuters]" for count in range(4))
+    assert tidy(digest) == digest
+
+
+def test_a_headline_with_its_outlet_in_brackets_is_no_caption() -> None:
+    text = f"{STORY}\nWhy the ships cannot leave the port [Reuters]\n{REST}"
+    assert tidy(text) == text
+
+
+def test_a_last_line_signed_by_an_agency_stays() -> None:
+    text = f"{STORY}\nThe ministers fly home on Friday. [Reuters]"
+    assert tidy(text) == text

@@ -4,8 +4,11 @@ Publishers put it outside of the element with the story, where extractors do not
 """
 
 import re
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any
+
+from workers.extract.prune import is_marked
 
 _NAMES = re.compile(
     r"(?:^|[\s_-])(?:stand-?first|lead|lede|intro|ingress|sub-?(?:title|head(?:line)?)|dek|chapo|chapeau|sapo|summary"
@@ -14,6 +17,9 @@ _NAMES = re.compile(
 )
 _TAGS = ("p", "div", "h2", "h3", "span", "strong", "section")
 _ELSEWHERE = frozenset({"a", "nav", "aside", "footer", "figure", "figcaption", "li", "button", "form"})
+#: What other stories stand in, beside the parts that `prune` knows.
+_CARD = re.compile(r"(?:^|[\s_-])(?:cards?|tiles?|list|listing|carousel|slider|grid)(?=$|[\s_-])", re.IGNORECASE)
+_HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 _NO_LETTER = re.compile(r"[\W_]+")
 _SENTENCE_END = re.compile(r"[.!?…。！？؟۔।][\"'”’»)\]]*$")
 #: Shorter is a kicker, longer the story (characters); farther from the headline is another story's (elements).
@@ -34,17 +40,51 @@ def find_lead(tree: Any, description: str) -> str:
     if heading is None:
         return ""
     start = _letters(description)[:_ALIKE]
+    column = set(heading.iterancestors())
     for node in islice(_after(heading), _REACH):
-        if node.tag not in _TAGS or len(node) > _CHILDREN or (node.tag != "p" and node.find(".//div") is not None):
+        if node.tag not in _TAGS:
             continue
-        text = " ".join("".join(node.itertext()).split())
-        if not (_SHORTEST <= len(text) <= _LONGEST and _SENTENCE_END.search(text)):
-            continue
-        named = _NAMES.search(f"{node.get('class', '')} {node.get('id', '')}")
-        described = len(start) >= _ALIKE / 2 and _letters(text).startswith(start)
-        if (named or described) and _ELSEWHERE.isdisjoint(ancestor.tag for ancestor in node.iterancestors()):
-            return text
+        text = " ".join("".join(node.itertext()).split()) if _may_be_one(node) else ""
+        if _SHORTEST <= len(text) <= _LONGEST and _SENTENCE_END.search(text):
+            named = _NAMES.search(f"{node.get('class', '')} {node.get('id', '')}")
+            described = len(start) >= _ALIKE / 2 and _letters(text).startswith(start)
+            if (named or described) and not _is_elsewhere(node, column):
+                return text
+        if _begins_the_story(node) and not _is_elsewhere(node, column):
+            return ""
     return ""
+
+
+def _may_be_one(node: Any) -> bool:
+    """Whether an element is a single paragraph by its shape."""
+    return len(node) <= _CHILDREN and (node.tag == "p" or node.find(".//div") is None)
+
+
+def _begins_the_story(node: Any) -> bool:
+    """Whether an element holds a sentence that is no headline: a paragraph, or text of its own in another block."""
+    if node.tag not in {"p", "div", "section"}:
+        return False
+    own = node.itertext() if node.tag == "p" else (node.text or "", *(child.tail or "" for child in node))
+    text = " ".join("".join(own).split())
+    return len(text) >= _SHORTEST and _SENTENCE_END.search(text) is not None
+
+
+def _is_elsewhere(node: Any, column: AbstractSet[Any]) -> bool:
+    """Whether an element stands in a part with something else than the story under the headline.
+
+    Args:
+        node: the element.
+        column: the ancestors of the headline.
+    """
+    while node is not None and node not in column:
+        if node.tag in _ELSEWHERE or is_marked(node):
+            return True
+        if _CARD.search(f"{node.get('class', '')} {node.get('id', '')}"):
+            return True
+        if any(sibling.tag in _HEADINGS for sibling in node.itersiblings(preceding=True)):
+            return True
+        node = node.getparent()
+    return False
 
 
 def with_lead(text: str, lead: str) -> str:

@@ -51,7 +51,9 @@ _YEAR_LAST = re.compile(
 )
 #: Years outside are of another calendar, or of none.
 _PLAIN_YEARS = 1500, 2450
-_EPOCH = re.compile(r"\d{10}(?:\d{3})?")
+_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
+#: Seconds or milliseconds since 1970, of the years 2001 to 2033. Read first: ISO 8601 would find a date in them.
+_EPOCH = re.compile(r"1\d{9}(?:\d{3})?")
 
 #: Hours from UTC of the abbreviations that outlets print; ambiguous ones (IST, CST) are left out.
 _ZONES = {
@@ -87,6 +89,23 @@ _MORE = {
     "tr": "oca şub mar nis may haz tem ağu eyl eki kas ara",
     "id": "januari februari maret april mei juni juli agustus september oktober november desember",
 }
+#: Scripts, and the languages that are written in them: the names of months are nearly all different.
+_SCRIPTS = (
+    ("\u0370", "\u03ff", ("el",)),
+    ("\u0400", "\u052f", ("ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "tg", "mn")),
+    ("\u0530", "\u058f", ("hy",)),
+    ("\u0590", "\u05ff", ("he",)),
+    ("\u0600", "\u06ff", ("fa", "ar", "ur", "ps", "ckb")),
+    ("\u0900", "\u097f", ("hi", "mr", "ne")),
+    ("\u0980", "\u09ff", ("bn",)),
+    ("\u0b80", "\u0bff", ("ta",)),
+    ("\u0e00", "\u0e7f", ("th",)),
+    ("\u1000", "\u109f", ("my",)),
+    ("\u10a0", "\u10ff", ("ka",)),
+    ("\u1200", "\u137f", ("am",)),
+)
+#: Of Latin ones those that agree: Croatian "listopad" is October, in Czech and Polish it is November.
+_LATIN = ("en", "es", "pt", "fr", "de", "it", "nl", "tr", "id", "pl", "ro", "sv", "az")
 
 
 def read_moment(written: str, language: str = "en", *, month_first: bool = False) -> Moment | None:
@@ -98,6 +117,8 @@ def read_moment(written: str, language: str = "en", *, month_first: bool = False
         month_first: whether 5/6/2024 is the sixth of May (as in the United States).
     """
     written = _plain(written)
+    if _EPOCH.fullmatch(written):
+        return _moment(datetime.fromtimestamp(int(written[:10]), UTC), exact=True)
     try:
         at = datetime.fromisoformat(written)
     except ValueError:
@@ -116,8 +137,6 @@ def _plain(written: str) -> str:
 
 
 def _read_other(written: str, language: str, month_first: bool) -> Moment | None:
-    if _EPOCH.fullmatch(written):
-        return _moment(datetime.fromtimestamp(int(written[:10]), UTC), exact=True)
     if written[:3].isalpha() and written[3:4] == ",":  # the only form with a comma there
         try:
             at = parsedate_to_datetime(written)
@@ -138,10 +157,12 @@ def _read_other(written: str, language: str, month_first: bool) -> Moment | None
 
 
 def _read_named(written: str, language: str) -> Moment | None:
-    """A date with the name of its month, in the page's language or in English."""
+    """A date with the name of its month, in the page's language, in English or in those of the script."""
+    if not _YEAR.search(written):
+        return None
     lowered = written.lower().translate(_ONE_FORM)
-    for name in dict.fromkeys((language, "en")):
-        pattern, numbers = _month_names(name)
+    for names in dict.fromkeys(((language,), ("en",), _languages_of(lowered))):
+        pattern, numbers = _month_names(names)
         for form in pattern:
             for found in form.finditer(lowered):
                 month = numbers[found["name"]]
@@ -151,11 +172,18 @@ def _read_named(written: str, language: str) -> Moment | None:
     return None
 
 
+def _languages_of(text: str) -> tuple[str, ...]:
+    """The languages whose names of months a text may have, by the script of its first letter beyond ASCII."""
+    foreign = next((char for char in text if char > "\u0240" and char.isalpha()), "")
+    return next((languages for first, last, languages in _SCRIPTS if first <= foreign <= last), _LATIN)
+
+
 @lru_cache(maxsize=64)
-def _month_names(language: str) -> tuple[tuple[re.Pattern[str], ...], dict[str, int]]:
-    """Patterns of dates with month names of a language, and the number that each name stands for."""
+def _month_names(languages: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], ...], dict[str, int]]:
+    """Patterns of dates with month names of languages, and the number that each name stands for."""
     numbers = {
         name.removesuffix(".").translate(_ONE_FORM): number
+        for language in reversed(languages)  # the first language that has a name says which month it is
         for name, number in _names_of(language)
         if not name.removesuffix(".").isdigit()
     }

@@ -1,7 +1,7 @@
 """When an article was published and updated, and where that is written."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,11 +13,18 @@ from htmldate import extractors, find_date
 
 from workers.extract.facts.moments import Moment, read_moment
 from workers.extract.facts.stated import Stated, words_of
+from workers.extract.joiners import show
+from workers.extract.language import UNDETERMINED, detect
 
 #: Outlets' clocks and time zones are wrong by this much at most before a date is not believed (issue 4).
 AHEAD = timedelta(hours=1)
 #: No news page is older than the web (RELIABILITY.md Q22).
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+
+#: No zone is further ahead of UTC (Line Islands): a time without a zone that is ahead by no more is a local one.
+EASTMOST = timedelta(hours=14)
+#: A page is mostly fetched within so many days of its publication: that tells 5 April from 4 May.
+FRESH = timedelta(days=7)
 
 #: A day in one time zone touches the next in another, and midnight stands for the whole day.
 _SAME_DAY = timedelta(hours=36)
@@ -44,6 +51,9 @@ _WESTERN = frozenset(
 )
 _LONGEST_LINE = 200  # characters of a line with a date
 _MOST_LINES = 200  # marked elements that are looked at
+_PARAGRAPHS = 10  # that tell the language
+#: A card of another story: how far above its date it is looked for, its characters, and those of the link to it.
+_CARD_DEPTH, _LONGEST_CARD, _SHORTEST_LINK = 4, 400, 20
 #: htmldate looks into every text of a page: only into pages of at most so many elements.
 _SEARCHED = 6000
 
@@ -84,24 +94,74 @@ def find_dates(tree: Any, stated: Stated, url: str, fetched_at: datetime, *, sea
         tree: the page as parsed; a copy is searched.
         stated: what the page says of itself.
         url: where it was fetched.
-        fetched_at: times over an hour later are not believed.
+        fetched_at: times over an hour later are not believed; those without a zone may be of a zone that is ahead.
         search: whether to look through the text when nothing states the time (slow).
     """
-    language = (stated.language or "en").replace("_", "-")
-    month_first = language.lower() in {"en-us", "en"} and not _TLD_DAY_FIRST.search(urlsplit(url).netloc)
-    code = language.split("-")[0].lower()
+    language = (stated.language or _language_of(tree, stated)).replace("_", "-").lower()
+    in_path = list(filter(None, map(date_in_url, dict.fromkeys((stated.canonical_url or url, url)))))
+    read = _Written(
+        language=language.split("-")[0],
+        month_first={"en-us": True, "en": None if not _TLD_DAY_FIRST.search(urlsplit(url).netloc) else False}.get(
+            language, False
+        ),
+        days=tuple(moment.at for moment in in_path),
+        fetched_at=fetched_at,
+    )
 
-    def read(written: tuple[tuple[str, str], ...]) -> list[tuple[Moment, str]]:
-        moments = ((read_moment(text, code, month_first=month_first), where) for text, where in written)
-        return [(moment, where) for moment, where in moments if moment and is_believable(moment.at, fetched_at)]
+    def believable(moments: Iterable[tuple[Moment | None, str]]) -> list[tuple[Moment, str]]:
+        placed = ((_in_utc(moment, fetched_at), where) for moment, where in moments if moment)
+        return [(moment, where) for moment, where in placed if is_believable(moment.at, fetched_at)]
 
-    published = read(stated.published)
-    if moment := date_in_url(stated.canonical_url or url) or date_in_url(url):
-        published.append((moment, "url"))
+    published = believable((read(text), where) for text, where in stated.published)
+    published += believable((moment, "url") for moment in in_path[:1])
     if search and not published:
-        published = [(moment, "text") for moment in _searched(tree, url, code, fetched_at, month_first=month_first)]
-    published = [(moment, where) for moment, where in published if is_believable(moment.at, fetched_at)]
-    return Dates(tuple(published), tuple(read(stated.updated)))
+        published = believable((moment, "text") for moment in _searched(tree, url, read))
+    return Dates(tuple(published), tuple(believable((read(text), where) for text, where in stated.updated)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Reads what a page writes, in its language and by what is known of its day."""
+
+    language: str  # ISO 639-1
+    month_first: bool | None  # None: the language writes both
+    days: tuple[datetime, ...]  # that its address names
+    fetched_at: datetime
+
+    def __call__(self, text: str) -> Moment | None:
+        """Read a time; of 5/4/2024 the day that the address names, else in English the fresh one, else May 4."""
+        one = read_moment(text, self.language, month_first=self.month_first is not False)
+        other = read_moment(text, self.language, month_first=self.month_first is False)
+        if one == other or one is None or other is None:
+            return one or other
+        for reading in (one, other):
+            if any(abs(reading.at - day) <= _SAME_DAY for day in self.days):
+                return reading
+        if self.month_first is None:
+            fresh = [reading for reading in (one, other) if self._is_fresh(reading)]
+            past = [reading for reading in (one, other) if reading.at <= self.fetched_at + EASTMOST]
+            return (fresh or past or [one])[0]
+        return one
+
+    def _is_fresh(self, moment: Moment) -> bool:
+        return -FRESH <= moment.at - self.fetched_at <= EASTMOST
+
+
+def _language_of(tree: Any, stated: Stated) -> str:
+    """The language of a page that names none, by its titles and first paragraphs."""
+    paragraphs = ("".join(node.itertext()) for node in islice(tree.iter("p"), _PARAGRAPHS))
+    language, _ = detect(show(" ".join((*stated.titles, stated.description, *paragraphs))))
+    return "en" if language == UNDETERMINED else language
+
+
+def _in_utc(moment: Moment, fetched_at: datetime) -> Moment:
+    """Put a time without a zone, that is still to come, at the fetch: it is the local time of a place in the east.
+
+    Nothing says of which place. The page was there when it was fetched, and a time ahead of UTC is mostly fresh.
+    """
+    if not moment.exact and fetched_at + AHEAD < moment.at <= fetched_at + EASTMOST:
+        return Moment(fetched_at, exact=False)
+    return moment
 
 
 def is_believable(at: datetime, fetched_at: datetime) -> bool:
@@ -137,16 +197,22 @@ def choose_updated(
     return None, None
 
 
-def _searched(tree: Any, url: str, language: str, fetched_at: datetime, *, month_first: bool) -> list[Moment]:
+def _searched(tree: Any, url: str, read: _Written) -> list[Moment]:
     """What a look through the text finds, the likelier first."""
-    shown = date_in_text(tree, language, month_first=month_first)
-    found = date_by_search(tree, url, fetched_at)
+    lines = [node for node in tree.xpath(_MARKED) if _DATE_NAME.search(f"{node.get('class', '')} {node.get('id', '')}")]
+    others = [node for node in lines[:_MOST_LINES] if _is_of_another_story(node)]
+    shown = date_in_text((node for node in lines[:_MOST_LINES] if node not in others), read)
+    found = date_by_search(tree, url, read.fetched_at, without=others)
     if found is None or (found.at.month, found.at.day) == (1, 1):  # a copyright's year, or one in the headline
         return [shown] if shown else []
-    if shown is None or abs(shown.at - found.at) <= _SAME_DAY:
-        return [shown or found]
+    if shown is None:
+        return [found]
+    # htmldate takes 5/4/2024 for April everywhere
+    is_swapped = (shown.at.year, shown.at.month, shown.at.day) == (found.at.year, found.at.day, found.at.month)
+    if is_swapped or abs(shown.at - found.at) <= _SAME_DAY:
+        return [shown]
     # htmldate weighs all dates of a page, but reads the western ones only
-    return [found, shown] if language in _WESTERN else [shown, found]
+    return [found, shown] if read.language in _WESTERN else [shown, found]
 
 
 def date_in_url(url: str) -> Moment | None:
@@ -162,26 +228,52 @@ def date_in_url(url: str) -> Moment | None:
     return None
 
 
-def date_in_text(tree: Any, language: str, *, month_first: bool) -> Moment | None:
-    """The first date in a short line that its class or id calls one."""
-    named = (node for node in tree.xpath(_MARKED) if _DATE_NAME.search(f"{node.get('class', '')} {node.get('id', '')}"))
-    for node in islice(named, _MOST_LINES):
+def date_in_text(lines: Iterable[Any], read: Callable[[str], Moment | None]) -> Moment | None:
+    """The first date in a short line among these elements."""
+    for node in lines:
         line = " ".join("".join(node.itertext()).split())
         if len(line) <= _LONGEST_LINE and any(char.isdecimal() for char in line):
-            moment = read_moment(line, language, month_first=month_first)
+            moment = read(line)
             if moment:
                 return moment
     return None
 
 
-def date_by_search(tree: Any, url: str, fetched_at: datetime) -> Moment | None:
-    """What htmldate makes of the page, the last resort: slow, so not for large pages."""
+def _is_of_another_story(node: Any) -> bool:
+    """Whether a line stands in a card: a small block without the headline, that links to something with a title.
+
+    A link to an author or a section is shorter than a title.
+    """
+    block = node
+    for _ in range(_CARD_DEPTH):
+        if (
+            block is None
+            or block.tag in {"body", "html", "main", "article", "header"}
+            or block.find(".//h1") is not None
+        ):
+            return False
+        words = "".join(block.itertext())
+        if len(words) > _LONGEST_CARD:
+            return False
+        links = (block,) if block.tag == "a" else block.iter("a")
+        if any(len(" ".join("".join(link.itertext()).split())) >= _SHORTEST_LINK for link in links if link is not node):
+            return True
+        block = block.getparent()
+    return False
+
+
+def date_by_search(tree: Any, url: str, fetched_at: datetime, *, without: Sequence[Any] = ()) -> Moment | None:
+    """What htmldate makes of the page without some elements, the last resort: slow, so not for large pages."""
     if sum(1 for _ in tree.iter()) > _SEARCHED:
         return None
+    searched = deepcopy(tree)
+    for twin in [twin for node, twin in zip(tree.iter(), searched.iter(), strict=True) if node in without]:
+        if twin.getparent() is not None:
+            twin.drop_tree()
     # the only way in: find_date has no argument for it. Put back, since whoever else uses htmldate means dateparser.
     theirs, extractors.get_external_parser = extractors.get_external_parser, _Reader  # type: ignore[assignment]
     try:
-        found = find_date(deepcopy(tree), url=url, original_date=True, max_date=fetched_at.strftime("%Y-%m-%d"))
+        found = find_date(searched, url=url, original_date=True, max_date=fetched_at.strftime("%Y-%m-%d"))
     finally:
         extractors.get_external_parser = theirs
     return read_moment(found) if found else None

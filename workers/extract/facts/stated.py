@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from workers.extract.clean import clean_line
 from workers.extract.facts.jsonld import JsonLd, address_of, names_of, read_json_ld, text_of
 from workers.extract.facts.titles import NO_TITLES, Titles
+from workers.extract.furniture import PAYWALL, written
 
 
 def words_of(table: str) -> tuple[str, ...]:
@@ -68,6 +69,14 @@ _LOCKED = {
     "is-paywalled": {"true", "1"},
 }
 
+#: A sentence that says so begins an element of text. Pages carry hidden ones for every reader.
+_PAYWALL = re.compile(
+    rf"{'|'.join(map(re.escape, written(PAYWALL)))}|il vous reste [\d.,]+\s?% de cet article",
+    re.IGNORECASE,
+)
+_SAYING = ("p", "div", "span", "strong", "b", "h2", "h3", "h4")
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+
 #: What microdata is read for, and how many elements of a kind are looked at: a page of one article has a few.
 _PROPERTIES = re.compile(r"datePublished|dateModified|\bauthor\b|\bname\b", re.IGNORECASE)
 _MOST = 50
@@ -77,6 +86,13 @@ _BY = re.compile(
     r"|作者|记者|記者|文)(?:[\s:：]+)",
     re.IGNORECASE,
 )
+#: What stands between two people's names, what stands behind the last one, the characters of such a line, and the
+#: words of a name.
+_AND = re.compile(r",?\s+(?:and|et|y|und|и|та|ve|و|e|en)\s+", re.IGNORECASE)
+_BEHIND_NAMES = re.compile(
+    r"\s*[|·•–—/]\s*|\s-\s|,?\s+(?:on|updated|published)\b|[\s,]*\d|,\s*[^\W\d]+$", re.IGNORECASE
+)
+_LONGEST_BYLINE, _MOST_WORDS = 120, 5
 _NOBODY = frozenset(words_of("admin administrator editor redaction webmaster root user author null none unknown"))
 
 
@@ -127,7 +143,7 @@ def read_stated(tree: Any, url: str) -> Stated:
         is_article=bool(story),
         is_collection=objects.is_collection,
         has_video=objects.has_video,
-        is_paywalled=_is_paywalled(story, metas),
+        is_paywalled=_is_paywalled(story, metas, tree),
         live_updates=_live_updates(objects),
     )
 
@@ -156,6 +172,7 @@ def _titles(tree: Any, metas: dict[str, str], story: dict[str, Any], page: dict[
         json_ld=text_of(story.get("headline")) or text_of(story.get("name")),
         open_graph=_first(metas, _TITLE_METAS),
         document=clean_line(unescape(str(document.text_content()))) if document is not None else "",
+        subheadings=tuple(filter(None, (clean_line(_heading(node)) for node in islice(tree.iter("h2"), _MOST)))),
     )
 
 
@@ -209,8 +226,24 @@ def _authors(tree: Any, marked: list[Any], story: dict[str, Any], metas: dict[st
         named = [name for node in people for name in islice(node.iter(), _MOST) if name.get("itemprop") == "name"]
         found = named or [node for node in people if len(node) == 0] or tree.xpath("//a[@rel='author']")
         names = [clean_line(node.get("content") or str(node.text_content())) for node in found[:5]]
-    usable = [_BY.sub("", name) for name in names if _is_name(name)]
+    if not any(names):
+        names = list(islice(_bylines(tree), 1))
+    usable = [one for name in names if _is_name(name) for one in _each(_BY.sub("", name))]
     return tuple(dict.fromkeys(usable))[:20]
+
+
+def _bylines(tree: Any) -> Iterator[str]:
+    """Lines that their class calls one, that are short, and that say whose they are: "By Jane Doe | 3 May"."""
+    for node in islice(tree.xpath("//*[contains(@class, 'byline') or contains(@class, 'author')]"), _MOST):
+        line = clean_line(str(node.text_content()))
+        if len(line) <= _LONGEST_BYLINE and _BY.match(line):
+            yield _BEHIND_NAMES.split(line)[0].strip(" ,")
+
+
+def _each(names: str) -> list[str]:
+    """The people of a line; only names of two words or more are parted, "Marks and Spencer" is one."""
+    parts = [part for several in _AND.split(names) for part in several.split(", ")] if _AND.search(names) else []
+    return parts if parts and all(1 < len(part.split()) <= _MOST_WORDS for part in parts) else [names]
 
 
 def _is_name(name: str) -> bool:
@@ -252,8 +285,8 @@ def _language(tree: Any, metas: dict[str, str], story: dict[str, Any]) -> str | 
     return next((clean_line(claim, 35) for claim in claims if claim), None)
 
 
-def _is_paywalled(story: dict[str, Any], metas: dict[str, str]) -> bool:
-    """Whether the page says that readers must pay: schema.org's `isAccessibleForFree`, or a meta."""
+def _is_paywalled(story: dict[str, Any], metas: dict[str, str], tree: Any) -> bool:
+    """Whether the page says that readers must pay: schema.org's `isAccessibleForFree`, a meta, or a sentence of it."""
     free = story.get("isAccessibleForFree")
     if free is None:
         parts = story.get("hasPart")
@@ -265,9 +298,23 @@ def _is_paywalled(story: dict[str, Any], metas: dict[str, str]) -> bool:
             ),
             None,
         )
-    return str(free).lower() in {"false", "http://schema.org/false", "https://schema.org/false"} or any(
-        metas.get(name, "").lower() in values for name, values in _LOCKED.items()
-    )
+    said = str(free).lower().removeprefix("http://schema.org/").removeprefix("https://schema.org/")
+    if said == "false" or any(metas.get(name, "").lower() in values for name, values in _LOCKED.items()):
+        return True
+    return said != "true" and _says_it_is_locked(tree)
+
+
+def _says_it_is_locked(tree: Any) -> bool:
+    """Whether a sentence that readers see says that the article must be paid for."""
+    for node in tree.iter(*_SAYING):
+        text = node.text
+        if text and _PAYWALL.match(text.lstrip()) and not any(map(_is_hidden, (node, *node.iterancestors()))):
+            return True
+    return False
+
+
+def _is_hidden(node: Any) -> bool:
+    return node.get("hidden") is not None or bool(_HIDDEN.search(node.get("style") or ""))
 
 
 def _live_updates(objects: JsonLd) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from workers.extract.clean import clean_line
+from workers.extract.facts.wire import agency_named
 
 #: What stands between a headline and a name: spaced marks, bars without spaces, and, in scripts without spaces between
 #: words, a hyphen or an underscore alone.
@@ -72,6 +73,7 @@ class Titles:
     json_ld: str = ""
     open_graph: str = ""
     document: str = ""  # the title element
+    subheadings: tuple[str, ...] = ()  # every h2: one may be the headline where the outlet's name has the h1
 
     def __iter__(self) -> Iterator[str]:
         yield from filter(None, (*self.headings, self.json_ld, self.open_graph, self.document))
@@ -160,6 +162,9 @@ def _heading(page: Titles, offers: dict[str, str], names: frozenset[str], beside
         if _is_headline(title, beside)
     ]
     keys = {_key(title) for title in offers.values()}
+    if not headings and page.headings:  # the outlet's name has the h1: the first h2 that is confirmed, or stands alone
+        beneath = [one for one in page.subheadings if _is_headline(one, beside) and not _may_be_a_name(one)]
+        return next((one for one in beneath if not keys or _key(one) in keys), "")
     for heading in headings:
         if _key(heading) in keys:
             return heading
@@ -256,11 +261,12 @@ def _without(title: str, names: frozenset[str], beside: frozenset[str]) -> str:
             if before and _names_outlet(after, allowed):
                 title, cut, allowed = before, True, beside
                 break
-            if after and (_key(before) in names if ":" in separator[0] else _names_outlet(before, allowed)):
+            if after and (_key(before) in names if separator[0].strip() == ":" else _names_outlet(before, allowed)):
                 title, cut = after, True
                 break
         bracket = _IN_BRACKETS.search(title)
-        if bracket and _names_outlet(bracket[1], names):
+        # "(AFP)" says whose report it is, also where the outlet is the agency
+        if bracket and _names_outlet(bracket[1], names) and not agency_named(bracket[1]):
             title, cut = title[: bracket.start()], True
     return title
 

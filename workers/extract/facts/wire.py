@@ -109,11 +109,11 @@ _NAME = r"(?P<agency>[^\W\d_][\w .=&-]{0,34}?)"
 #: Forms of a dateline at the beginning of a paragraph, the surest first.
 _FORMS = [
     # TEHRAN (FNA) -  |  PARIS, May 3 (Reuters) -  |  BEIRUT — (AP) —  |  MADRID, 3 May. (EUROPA PRESS) -
-    rf"\(?{_PLACE}[,.]?(?:\s{_DATE},?\.?)?(?:\s?[-–—])?\s?\((?P<agencies>[^()]{{2,40}})\)\s?{_DASH}?",
+    rf"\(?{_PLACE}[,.]?(?P<date>\s{_DATE},?\.?)?(?:\s?[-–—])?\s?\((?P<agencies>[^()]{{2,40}})\)\s?(?P<dash>{_DASH})?",
     # (ANSA) - ROMA, 03 MAG -  |  (Adnkronos) -
     rf"\({_NAME}\)\s?[-–—]\s?{_PLACE}(?:,\s?{_DATE})?\s?[-–—]",
-    # МОСКВА, 3 ноября. /ТАСС/.  |  بغداد/ واع /
-    rf"{_PLACE}(?:,\s{_DATE}\.?)?\s?/\s?{_NAME}\s?/\s?[-–—.:]?",
+    # МОСКВА, 3 ноября. /ТАСС/.  |  بغداد/ واع /  |  القاهرة في 6 مايو/أ ش أ/
+    rf"{_PLACE}(?:(?:,|\sفي)\s{_DATE}\.?)?\s?/\s?{_NAME}\s?/\s?[-–—.:]?",
     # МОСКВА, 3 ноя — РИА Новости.  |  Киев. 3 ноября. УНН.
     rf"{_PLACE}[,.] {_DATE}\.?\s?[-–—.]?\s?{_NAME}\s?[.:]",
     # تهران- ایرنا-  |  دمشق-سانا  |  ANKARA - AA -
@@ -139,6 +139,14 @@ _LABELLED = re.compile(
     re.IGNORECASE,
 )
 _IN_MARKS = re.compile(r"[(/（《©]\s?([^\W\d_][\w .=-]{1,34}?)\s?[)/）》.]+$")
+
+#: Small words in the names of places, and those that open the name of a body rather (of short names not: The Hague).
+_PARTICLES = frozenset((
+    "de", "del", "la", "las", "le", "les", "los", "do", "da", "dos", "das", "di", "du", "des", "el", "al", "am", "an",
+    "bei", "der", "den", "im", "ob", "of", "the", "on", "upon", "sur", "en", "and", "und", "et", "y", "e", "na", "nad",
+))  # fmt: skip
+_ARTICLES = frozenset(("The", "A", "An", "El", "La", "Los", "Las", "Le", "Les", "Der", "Die", "Das", "Il", "O", "Os"))
+_MOST_WITH_ARTICLE, _MOST_UNCASED = 2, 2
 
 #: A dateline stands in one of the first paragraphs, within so many characters; a signature is a short last line.
 _PARAGRAPHS, _REACH, _SIGNATURE = 3, 90, 60
@@ -173,7 +181,7 @@ def _dateline(line: str) -> tuple[str, str]:
     head = line[:_REACH]
     for form in _DATELINES:
         found = form.match(head)
-        if found is None:
+        if found is None or not _is_place(found, head):
             continue
         groups = found.groupdict()
         written = groups.get("agency") or groups.get("agencies") or ""
@@ -183,6 +191,28 @@ def _dateline(line: str) -> tuple[str, str]:
     if found := _REPORTED_BY.search(head):
         return "", agency_named(found["agency"])
     return "", ""
+
+
+def _is_place(found: re.Match[str], head: str) -> bool:
+    """Whether what stands where the place of a dateline would be is one, and no subject of a sentence.
+
+    Names are capitalised and nobody's ("Iran's state news agency (IRNA) reported"). A place in brackets' company
+    ("Ankara (AA)") must show that it opens a dateline: by a dash and no small letter behind it, by a date, or by being
+    all in capitals; where the script has none, by being short.
+    """
+    groups = found.groupdict()
+    place = groups.get("place") or ""
+    words = [word for word in re.split(r"[\s/,–-]+", place) if word]
+    if any(word[0].islower() and word not in _PARTICLES and "'" not in word and "’" not in word for word in words):
+        return False
+    if re.search(r"['’]s$|['’]s[ ,]", place) or (len(words) > _MOST_WITH_ARTICLE and words[0] in _ARTICLES):
+        return False
+    if "dash" not in groups or groups["date"]:
+        return True
+    if groups["dash"]:
+        return not head[found.end() :].lstrip()[:1].islower()
+    has_capitals = place.lower() != place.upper()
+    return place.isupper() if has_capitals else len(words) <= _MOST_UNCASED
 
 
 def _tidy(place: str) -> str:

@@ -84,3 +84,25 @@ def test_what_is_no_time_of_this_calendar_is_none(written: str) -> None:
 @pytest.mark.parametrize("language", ["", "-", "../../x", "x" * 35, "\ud800", "C", "root"])
 def test_an_unknown_language_leaves_the_english_names(language: str) -> None:
     assert read_moment("6 May 2024", language) is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "utc"),
+    [
+        ("دوشنبه ۱۷ اردیبهشت ۱۴۰۳ - ۱۰:۳۰", "2024-05-06T10:30"),
+        ("6 במאי 2024", "2024-05-06T00:00"),
+        ("6 मई 2024, 10:30 AM", "2024-05-06T10:30"),
+        ("6 مايو 2024", "2024-05-06T00:00"),
+        ("6 أيار 2024", "2024-05-06T00:00"),
+        ("6 мая 2024, 10:30", "2024-05-06T10:30"),
+        ("6 травня 2024", "2024-05-06T00:00"),
+        ("6 mai 2024 à 10h30", "2024-05-06T10:30"),
+        ("6 พฤษภาคม 2567", "2024-05-06T00:00"),
+        ("1714991400000", "2024-05-06T10:30"),
+        ("1714991400", "2024-05-06T10:30"),
+    ],
+)
+def test_the_script_tells_whose_months_they_are_where_no_language_does(written: str, utc: str) -> None:
+    moment = read_moment(written)
+    assert moment is not None
+    assert moment.at.isoformat().startswith(utc)

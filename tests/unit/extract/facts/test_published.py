@@ -3,9 +3,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from lxml.html import document_fromstring
 
 from workers.extract.facts.moments import Moment, read_moment
-from workers.extract.facts.published import choose_published, choose_updated, date_in_url
+from workers.extract.facts.published import choose_published, choose_updated, date_in_url, find_dates
+from workers.extract.facts.stated import read_stated
 
 NOW = datetime(2024, 5, 6, 12, tzinfo=UTC)
 FEED = datetime(2024, 5, 6, 9, tzinfo=UTC)
@@ -87,3 +89,74 @@ def test_a_search_for_dates_needs_no_library_of_45_mb() -> None:
     run = subprocess.run([sys.executable, "-c", SEARCHED], capture_output=True, text=True, check=True)
     first, second, _, loaded = run.stdout.split("\n")[:4]
     assert (first, second, loaded) == ("2024-05-06", "2023-11-18", "False")
+
+
+def published(
+    body: str, head: str = "", url: str = "https://news.example.com/a", *, search: bool = True
+) -> tuple[str, str] | None:
+    """Return the time that is found on a page fetched at `NOW`, and where."""
+    tree = document_fromstring(f"<html><head>{head}</head><body>{body}</body></html>")
+    found = find_dates(tree, read_stated(tree, url), url, NOW, search=search).published
+    at, where = choose_published(found, None, NOW)
+    return (at.strftime("%Y-%m-%d %H:%M"), where) if at and where else None
+
+
+ENGLISH = "<p>The minister told reporters in the capital that the work on the bridge would go on all summer.</p>" * 3
+FRENCH = "<p>Le ministre a déclaré aux journalistes que les travaux du pont se poursuivraient tout l'été.</p>" * 3
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2024-05-06 19:40:00", "2024-05-06 12:00"),  # in Beijing; only the hour is lost
+        ("2024-05-07", "2024-05-06 12:00"),
+        ("2024-05-06 10:40:00", "2024-05-06 10:40"),
+        ("2024-05-06T19:40:00Z", None),
+        ("2024-05-07 02:30:00", None),
+    ],
+)
+def test_a_local_time_of_the_east_is_not_in_the_future(written: str, expected: str | None) -> None:
+    found = published(ENGLISH, f'<meta name=publishdate content="{written}">', search=False)
+    assert found == ((expected, "meta") if expected else None)
+
+
+@pytest.mark.parametrize(
+    ("written", "body", "url", "day"),
+    [
+        ("05/04/2024", FRENCH, "https://site.example.com/a", "2024-04-05"),
+        ("05/04/2024", ENGLISH, "https://site.example.com/a", "2024-05-04"),  # the fresh one
+        ("04/05/2024", ENGLISH, "https://site.example.com/a", "2024-05-04"),
+        ("05/04/2024", ENGLISH, "https://site.example.com/2024/04/05/a", "2024-04-05"),
+        ("05/04/2024", FRENCH, "https://site.example.com/2024/05/04/a", "2024-05-04"),
+        ("05/04/2024", ENGLISH, "https://site.example.co.uk/a", "2024-04-05"),
+        ("04/07/2024", ENGLISH, "https://site.example.com/a", "2024-04-07"),  # the other one is to come
+        ("05/04/2019", ENGLISH, "https://site.example.com/a", "2019-05-04"),  # as in the United States
+    ],
+)
+def test_day_and_month_are_told_by_the_address_the_language_and_the_fetch(
+    written: str, body: str, url: str, day: str
+) -> None:
+    found = published(body, f'<meta name=date content="{written} 10:30">', url)
+    assert found is not None
+    assert found[0] == f"{day} 10:30"
+
+
+def test_a_line_under_the_headline_is_read_with_day_and_month_likewise() -> None:
+    assert published(f"<h1>Bridge</h1><span class=date>05/04/2024 10:30</span>{ENGLISH}") == (
+        "2024-05-04 10:30",
+        "text",
+    )
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "<div class=item><span class=date>3 January 2020</span><a href=/o>An old story of the past</a></div>",
+        "<ul><li><a href=/o>An old story of the past<span class=date>3 January 2020</span></a></li></ul>",
+        "<div><h3><a href=/o>An old story of the past</a></h3><p><span class=date>3 January 2020</span></p></div>",
+    ],
+)
+def test_the_date_of_another_story_is_not_the_articles(card: str) -> None:
+    assert published(f"<h1>Bridge</h1>{ENGLISH}<div class=side>{card}</div>") is None
+    line = "<div class=info>By <a href=/w>A. Writer</a><span class=date>3 May 2024</span></div>"
+    assert published(f"<div>{card}</div><h1>Bridge</h1>{line}{ENGLISH}") == ("2024-05-03 00:00", "text")

@@ -27,6 +27,17 @@ def news(**members: Any) -> str:
         ('<meta name=byl content="By A. Writer">', "", ("A. Writer",)),
         ("", "<span itemprop=author><b>by </b><i itemprop=name>A. Writer</i></span>", ("A. Writer",)),
         ("", "<a rel=author href=x>A. Writer</a>", ("A. Writer",)),
+        ("", "<span class='byline author'>By <a href=x>Ana Writer</a></span>", ("Ana Writer",)),
+        ("", "<div class=byline>Von Ana Writer und Ben Writer, Berlin</div>", ("Ana Writer", "Ben Writer")),
+        ("", "<div class=byline>By Ana Writer | 3 May 2024</div>", ("Ana Writer",)),
+        ("", "<div class=author-box>About the writers of this paper</div>", ()),
+        (
+            '<meta name=author content="Ana Writer, Ben Writer and Cy Writer">',
+            "",
+            ("Ana Writer", "Ben Writer", "Cy Writer"),
+        ),
+        ('<meta name=author content="Ana Writer ve Ben Writer">', "", ("Ana Writer", "Ben Writer")),
+        ('<meta name=author content="Salt and Pepper">', "", ("Salt and Pepper",)),
         ('<meta name=author content="admin">', "", ()),
         ('<meta name=author content="@handle">', "", ()),
     ],
@@ -93,3 +104,25 @@ def test_section_updates_and_live_entries_are_read() -> None:
 )  # fmt: skip
 def test_no_json_value_in_any_place_breaks_the_reading(name: str, value: Any) -> None:
     assert isinstance(read(news(**{name: value}) + news(**{name: value, "headline": "H"})), Stated)
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "paywalled"),
+    [
+        ("", "<div><p>Cet article est réservé aux abonnés. Il vous reste 80% de cet article à lire.</p></div>", True),
+        ("", "<p>Il vous reste 62.5 % de cet article à lire.</p>", True),
+        ("", "<h3>Subscribe to continue reading</h3>", True),
+        ("", "<p>Dieser Artikel ist exklusiv für Abonnenten.</p>", True),
+        ("", "<p>Este contenido es exclusivo para suscriptores.</p>", True),
+        ("", "<div>\n Материал доступен только подписчикам</div>", True),
+        ("", "<p>本文为付费内容，订阅后继续阅读</p>", True),
+        ("", "<p>この記事は有料会員限定です。</p>", True),
+        ("", "<div style='display: none'><p>Subscribe to continue reading</p></div>", False),
+        ("", "<div hidden><p>Subscribe to continue reading</p></div>", False),
+        (news(isAccessibleForFree=True), "<p>Subscribe to continue reading</p>", False),
+        ("", "<p>Il vous reste trois jours pour voter.</p><a><span>Réservé aux abonnés</span></a>", False),
+        ("", "<p>The paper put this article is for subscribers on every page.</p>", False),
+    ],
+)
+def test_a_sentence_that_readers_see_tells_of_a_paywall(head: str, body: str, paywalled: bool) -> None:
+    assert read(head, body).is_paywalled is paywalled

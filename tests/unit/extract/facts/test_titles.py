@@ -117,3 +117,20 @@ def test_the_shape_of_a_title_decides_where_its_places_disagree(titles: Titles, 
 def test_a_section_that_is_the_headline_once_more_is_not_cut_off() -> None:
     titles = Titles(json_ld="Rates table", open_graph="Rates table", document="Rates table | Example")
     assert choose_title(titles, "", site_names=["Example"], section="Rates table") == "Rates table"
+
+
+@pytest.mark.parametrize(
+    ("titles", "name", "expected"),
+    [
+        (Titles(document="Agency :: Bridge opens in the old town"), "Agency News", "Bridge opens in the old town"),
+        (Titles(document="The Outlet", headings=("The Outlet",), subheadings=("Bridge opens in the old town", "More")),
+         "The Outlet", "Bridge opens in the old town"),
+        (Titles(document="Bridge opens in the old town", headings=("The Outlet",),
+                subheadings=("Read what others read today", "Bridge opens in the old town")),
+         "The Outlet", "Bridge opens in the old town"),
+        (Titles(document="Bridge opens (AFP)", headings=("Bridge opens (AFP)",)), "AFP", "Bridge opens (AFP)"),
+        (Titles(document="Bridge opens (The Outlet)"), "The Outlet", "Bridge opens"),
+    ],
+)  # fmt: skip
+def test_the_outlets_name_is_told_from_the_headline(titles: Titles, name: str, expected: str) -> None:
+    assert choose_title(titles, "", site_names=[name]) == expected

@@ -6,6 +6,12 @@ from workers.extract.facts.wire import agency_named, read_wire
 @pytest.mark.parametrize(
     ("opening", "place", "agency"),
     [
+        ("القاهرة في 6 مايو/أ ش أ/ قال البنك", "القاهرة", "MENA"),
+        ("NEW DELHI (PTI) The bank", "NEW DELHI", "PTI"),
+        ("Rio de Janeiro (EFE) - The bank", "Rio de Janeiro", "EFE"),
+        ("The Hague (ANP) - The bank", "The Hague", "ANP"),
+        ("Xi'an (Xinhua) -- The bank", "Xi'an", "Xinhua"),
+        ("الرياض 06 مايو 2024 (واس) قال البنك", "الرياض", "SPA"),
         ("TEHRAN (FNA) - The bank said", "TEHRAN", "Fars"),
         ("ANKARA, Nov 3 (Xinhua) -- The bank said", "ANKARA", "Xinhua"),
         ("WASHINGTON, May 3 (Reuters/AFP) - The bank", "WASHINGTON", "Reuters"),
@@ -71,3 +77,21 @@ def test_a_credit_closes_the_text_or_stands_in_the_byline(end: str, authors: tup
 def test_no_agency_has_two_names() -> None:
     assert agency_named("Thomson Reuters") == agency_named("رويترز") == "Reuters"
     assert agency_named("the bank") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Iran's state news agency (IRNA) reported on Monday",
+        "The German press agency (dpa) said on Monday",
+        "The Associated Press (AP) has learned",
+        "The Associated Press (AP) - a cooperative",
+        "He met Somebody Important (AP) - and left",
+        "El Partido Laborista (PA) - dijo el lunes",
+        "Индекс РТС (РИА) вырос в понедельник",
+        "وكالة الأنباء السعودية (واس) قالت",
+    ],
+)
+def test_a_subject_with_its_abbreviation_is_no_dateline(text: str) -> None:
+    assert read_wire(text + ", and more of it follows.").place == ""
+    assert read_wire(text + ", and more of it follows.").agency == ""
