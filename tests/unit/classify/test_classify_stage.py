@@ -185,7 +185,8 @@ def test_time_grows_with_the_length_of_a_text_not_its_square(piece: str, classif
 
     short, long = piece * (10_000 // len(piece)), piece * (160_000 // len(piece))
     fastest = min(cost(short) for _ in range(3))
-    assert cost(long) < 16 * 5 * max(fastest, 0.001)  # a square would be 16 x 16; 5 is for a busy machine
+    slowest = min(cost(long) for _ in range(2))  # a collection of rubbish in between is not ours
+    assert slowest < 16 * 5 * max(fastest, 0.001)  # a square would be 16 x 16; 5 is for a busy machine
 
 
 def test_no_packs_flag_nothing() -> None:
