@@ -15,6 +15,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+from workers.extract.prose import measure
+
 #: Never text of a story. `form` is not among them: ASP.NET pages hold everything in one.
 _TAGS = ("style", "noscript", "iframe", "svg", "button", "select", "template", "dialog", "nav", "aside", "script")
 _ROLES = frozenset({"navigation", "complementary", "banner", "contentinfo", "search", "dialog", "alertdialog", "menu"})
@@ -48,8 +50,11 @@ _HIDDEN_STORY = re.compile(r"(?:^|\s)paywall(?=$|\s)", re.IGNORECASE)
 #: A marked part with more than this share of the page's prose is the story under a misleading name.
 _STORY_SHARE = 0.3
 
-#: Shorter texts may be headlines or labels, unless they end like a sentence and are no shorter than one (characters).
+#: Shorter texts may be headlines or labels, unless they end like a sentence and are no shorter than one (as
+#: `prose.measure` counts, the same for every script).
 _PARAGRAPH, _SENTENCE = 60, 20
+#: Characters that could be so much, in any script.
+_SHORTEST = 7
 #: A list of at least so many links, with at least this share of its characters inside them, is a menu.
 _MENU_LINKS, _MENU_SHARE = 3, 0.8
 
@@ -229,7 +234,7 @@ def _measure(body: Any, parts: dict[Any, str]) -> _Measured:
         else:
             found = []
         for holder, text in found:
-            if text and len(text) >= _SENTENCE and (length := _prose(text)):
+            if text and len(text) >= _SHORTEST and (length := _prose(text)):
                 own[holder] += length
                 has_prose |= below and holder is None
         place[node] = (part, block)
@@ -247,7 +252,8 @@ def prose_length(node: Any) -> int:
 
 def _prose(text: str) -> int:
     text = text.strip()
-    return len(text) if len(text) >= _PARAGRAPH or (len(text) >= _SENTENCE and _SENTENCE_END.search(text)) else 0
+    size = measure(text)
+    return len(text) if size >= _PARAGRAPH or (size >= _SENTENCE and _SENTENCE_END.search(text)) else 0
 
 
 def _remove(node: Any) -> None:

@@ -154,3 +154,17 @@ def test_deeply_nested_parts_take_a_time_in_proportion(shape: tuple[str, str]) -
         return best
 
     assert seconds(8000) < 16 * seconds(1000) + 0.05  # quadratic: 64 times
+
+
+@pytest.mark.parametrize(
+    ("text", "is_prose"),
+    [
+        ("The minister was killed.", True),
+        ("外长当天在袭击中身亡，多人受伤。", True),
+        ("外长身亡", False),
+        ("Minister killed", False),
+    ],
+)
+def test_running_text_is_known_by_what_it_says_in_every_script(text: str, is_prose: bool) -> None:
+    tree = document_fromstring(f"<body><p>{text}</p></body>")
+    assert (prose_length(tree.find("body")) > 0) is is_prose
