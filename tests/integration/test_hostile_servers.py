@@ -678,10 +678,6 @@ ROBOTS = {
 }
 
 
-#: More rules for everybody than can be worked with: then nothing is allowed.
-ENDLESS = {"without an end", "wildcards"}
-
-
 @pytest.mark.parametrize("name", ROBOTS)
 def test_a_robots_file_that_means_harm_is_read_in_bounds_and_still_obeyed(name: str) -> None:
     answer = ROBOTS[name]
@@ -691,7 +687,7 @@ def test_a_robots_file_that_means_harm_is_read_in_bounds_and_still_obeyed(name: 
     rules = parse_robots(response.body)
     allowed = [rules.allows(f"https://news.example/{path}") for path in ("secret/a", "news")]
     assert time.monotonic() - began < 3
-    assert allowed == [False, name not in ENDLESS]
+    assert allowed == [False, True]
 
 
 # --- memory ------------------------------------------------------------------------------------

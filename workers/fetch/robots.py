@@ -5,11 +5,11 @@ agents are renamed before it sees them: ours, everybody's, and one name for all 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from protego import Protego
 
@@ -23,18 +23,29 @@ MAX_AGE = timedelta(hours=24)
 MIN_AGE = timedelta(hours=1)
 #: A longer one would mean fewer than 300 pages a day, and is more often a mistake than a wish.
 LONGEST_DELAY_S = 300.0
-#: Lines that are worked with, of groups that speak to us, without comments: each takes up to a KB of memory. The
-#: longest of 542 real files has 1,931 in all.
+#: Lines that protego holds at once, of groups that speak to us, without comments: each takes up to a KB of memory. A
+#: longer file is kept as text, and of its rules only those that may speak of a URL are parsed. The longest of 542 real
+#: files has 1,931 in all.
 MOST_LINES = 10_000
 #: What a parsed file without a rule takes (KB).
 LEAST_LINES = 20
 #: Wildcard rules times characters of a URL: 5 million take some 50 ms. The most of 542 real files: 230 rules.
 MOST_WORK = 5_000_000
 
+#: A line that belongs to a group and asks for nothing.
+NO_RULE = "Disallow:"
+
 Verdict = Literal["allow", "parse", "unknown"]
 
 _AGENT = re.compile(r"\s*user[\s-]*agent(?:\s*:|\s)(?P<value>[^#]*)", re.IGNORECASE)
 _RULE = re.compile(r"(?:dis)?allow\s*:|crawl-delay\s*:", re.IGNORECASE)
+_PATH = re.compile(r"(?:allow|dis?s?all?ow|diasllow|disallaw)\b\s*:?\s*(?P<path>.*)", re.IGNORECASE)
+#: What parts the plain pieces of a path.
+_JOKER = re.compile(r"[*$\s]")
+#: Half an escape, and what protego reads as a folder.
+_UNCLEAR_END = re.compile(r"(?:%[0-9a-f]?|index\.html)$", re.IGNORECASE)
+#: What may match the end of an escape (protego looks for `*2Fa` in an address with its escapes).
+_UNCLEAR_START = re.compile(r"^[0-9a-f]{1,2}", re.IGNORECASE)
 _SITE_WIDE = re.compile(r"(?:sitemap|host)\s*:", re.IGNORECASE)
 _TOKEN = re.compile(r"\*(?=\s|$)|[a-z_-]+", re.IGNORECASE)
 _HTML = re.compile(r"\s*<(?:!doctype|\?xml|html|head|body)\b", re.IGNORECASE)
@@ -49,22 +60,30 @@ class Rules:
     crawl_delay_s: float | None  # above 0, at most `LONGEST_DELAY_S`
     sitemaps: tuple[str, ...]  # absolute http(s) URLs, in order
     lines: int  # what they weigh in memory, up to a KB each; a short file as LEAST_LINES
-    _parsed: Protego
+    _parsed: Protego | None  # None: there are more than MOST_LINES
     _wildcards: int
-    _is_endless: bool = False  # more than can be worked with: nothing is allowed then
+    _text: str = ""  # the lines, where they are not parsed
 
     def allows(self, url: str) -> bool:
         """Return whether this URL of the same origin may be fetched; /robots.txt always may.
 
-        False too for what is no URL, for one that would take too long to compare with wildcards without number, and
-        where the rules themselves are without number.
+        False too for what is no URL, and for one that cannot be compared with the rules in bounds: too long for so many
+        wildcards, or more than `MOST_LINES` rules that may match it.
         """
-        if self._is_endless or self._wildcards * len(url) > MOST_WORK:
+        if self._wildcards * len(url) > MOST_WORK:
             return False
         try:
-            return self._parsed.can_fetch(url, PRODUCT)
+            parsed = self._parsed or self._about(url)
+            return parsed.can_fetch(url, PRODUCT)
         except ValueError:
             return False
+
+    def _about(self, url: str) -> Protego:
+        """Return the rules that may match `url`. Raises ValueError where they are more than `MOST_LINES`."""
+        lines = list(_about(url, self._text.split("\n")))
+        if sum(line != NO_RULE and _PATH.match(line) is not None for line in lines) > MOST_LINES:
+            raise ValueError(f"more than {MOST_LINES} rules may match {url[:200]!r}")
+        return Protego.parse("\n".join(lines))
 
 
 def parse_robots(body: bytes) -> Rules:
@@ -76,8 +95,19 @@ def parse_robots(body: bytes) -> Rules:
         body = body[: max(body.rfind(b"\n", 0, MAX_BYTES), body.rfind(b"\r", 0, MAX_BYTES), 0)]
     text = body.decode("utf-8-sig", "replace")
     lines = [] if _HTML.match(text) else list(_of_interest(text.splitlines()))
-    if is_endless := len(lines) > MOST_LINES:
-        lines = []
+    if len(lines) <= MOST_LINES:
+        return _rules(lines)
+    text = "\n".join(lines)
+    return replace(
+        _rules(list(_about(None, lines))),
+        lines=LEAST_LINES + len(text) // 1000,
+        _parsed=None,
+        _wildcards=_wildcards(lines),
+        _text=text,
+    )
+
+
+def _rules(lines: Sequence[str]) -> Rules:
     parsed = Protego.parse("\n".join(lines))
     delay = parsed.crawl_delay(PRODUCT)
     return Rules(
@@ -85,9 +115,12 @@ def parse_robots(body: bytes) -> Rules:
         sitemaps=tuple(dict.fromkeys(filter(_is_web_address, parsed.sitemaps))),
         lines=max(len(lines), LEAST_LINES),
         _parsed=parsed,
-        _wildcards=len({line.strip() for line in lines if "*" in line}),
-        _is_endless=is_endless,
+        _wildcards=_wildcards(lines),
     )
+
+
+def _wildcards(lines: Iterable[str]) -> int:
+    return len({line.strip() for line in lines if "*" in line})
 
 
 def verdict(status: int) -> Verdict:
@@ -153,6 +186,42 @@ def _of_interest(lines: Iterable[str]) -> Iterator[str]:
             is_ours, had_rules = True, False
         last = line
         yield line
+
+
+def _about(url: str | None, lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines with an empty rule in the place of each that cannot match `url` (None: of all), so that groups stay.
+
+    It never judges: what could match by its beginning is left to protego. Raises ValueError for what is no URL.
+    """
+    path = None if url is None else _readable(url)
+    last = ""
+    for whole in lines:
+        rule = _PATH.match(whole)
+        line = whole if rule is None or (path and _may_match(rule["path"], path)) else NO_RULE
+        if line != last:
+            yield line
+        last = line
+
+
+def _readable(url: str) -> str:
+    """Return path and query of a URL without escapes."""
+    parts = urlsplit(url.partition("#")[0])
+    path = unquote(parts.path + (f"?{parts.query}" if "?" in url else ""))
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _may_match(rule: str, path: str) -> bool:
+    """Return whether all plain pieces of a rule's path are in the readable `path`, the first at its beginning."""
+    if rule.startswith(("https://", "http://")):
+        rule = f"/{rule}"
+    first, *others = (plain for piece in _JOKER.split(rule) for plain in _plain(piece))
+    return path.startswith(first) and all(_UNCLEAR_START.sub("", piece) in path for piece in others)
+
+
+def _plain(piece: str) -> list[str]:
+    """Return a piece without its escapes, parted where it is no UTF-8: protego takes all such for the same."""
+    clear = _UNCLEAR_END.sub("", piece)
+    return unquote(clear).split("\ufffd") if "%" in clear else [clear]
 
 
 def _renamed(line: str) -> str:

@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from protego import Protego
 
@@ -352,13 +352,62 @@ def test_an_address_too_long_to_compare_with_so_many_wildcards_is_not_allowed() 
     assert [found.allows(f"{SITE}/{'b' * length}") for length in (10, 2_000)] == [True, False]
 
 
-@pytest.mark.parametrize(("lines", "allowed"), [(MOST_LINES, True), (MOST_LINES + 1, False)])
-def test_rules_without_number_allow_nothing(lines: int, allowed: bool) -> None:
-    found = parse_robots(
-        "\n".join(["User-agent: *", *(f"Disallow: /a{number}" for number in range(lines - 1))]).encode()
+MANY = [f"Disallow: /zz{number}" for number in range(MOST_LINES)]
+PATHS = st.text(alphabet="/abé%2FDd8aE*$?=;#:. index.html", max_size=9) | st.sampled_from(
+    [
+        "/",
+        "/a",
+        "/*b$",
+        "/%D8%AE",
+        "/خ",
+        "/%d8",
+        "/%",
+        "/a%2",
+        "/a/index.html",
+        "https://news.example/a",
+        "//a",
+        "a",
+        "/%FF",
+    ]
+)
+FIELDS = st.sampled_from(["Disallow: ", "Allow: ", "Allow:", "disalow : ", "Disallow ", "allow me: "])
+GROUPS = st.sampled_from(["User-agent: *", "User-agent: Wirewatch", "User-agent: somebody", "Crawl-delay: 7"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(GROUPS | st.builds("{}{}".format, FIELDS, PATHS), max_size=8), PATHS)
+@example(["User-agent: *", "Disallow: /a%41"], "/aA")
+@example(["User-agent: *", "Disallow: /", "Allow: /a/index.html"], "/a/")
+@example(["User-agent: *", "Disallow: /%FF"], "/%FE")
+@example(["User-agent: *", "Disallow: /*2Fb"], "/a%2Fb")
+@example(["User-agent: *", "Disallow: /a%*41"], "/a%2541")
+@example(["User-agent: *", "Disallow: /a$"], "/a")
+@example(["User-agent: *", "Disallow: https://news.example/a"], "/https://news.example/a")
+@example(["User-agent: Wirewatch", "Disallow: /b", "User-agent: *", "Disallow: /a"], "/a")
+def test_a_long_file_is_obeyed_as_a_short_one(lines: list[str], path: str) -> None:
+    short, long = (
+        parse_robots("\n".join([*lines, "User-agent: *", *more]).encode()) for more in (["Disallow: /zz"], MANY)
     )
-    assert found.allows(f"{SITE}/b") is allowed
-    assert found.lines <= MOST_LINES
+    assert long.allows(f"{SITE}{path}") == short.allows(f"{SITE}{path}")
+    assert long.crawl_delay_s == short.crawl_delay_s
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/a77", False), ("/b", True), ("/a770", False), ("/c/77", False), ("/c", True)]
+)
+def test_as_many_rules_as_there_is_room_for_are_obeyed(path: str, allowed: bool) -> None:
+    found = parse_robots(("User-agent: *\nDisallow: /c/*7\n" + numbered("Disallow: /a{}\n")).encode())
+    assert found.allows(f"{SITE}{path}") is allowed
+    assert found.lines < 1_000
+
+
+def test_more_rules_that_may_match_than_can_be_compared_allow_nothing_of_it() -> None:
+    stars = (
+        "".join(c + "*" * (number >> place & 1) for place, c in enumerate("abcdefghijklmno"))
+        for number in range(32_000)
+    )
+    found = parse_robots("\n".join(["User-agent: *", *(f"Disallow: /{path}$" for path in stars)])[:MAX_BYTES].encode())
+    assert [found.allows(f"{SITE}/{path}") for path in ("abcdefghijklmno-", "b")] == [False, True]
 
 
 @given(st.one_of(st.binary(), st.text().map(str.encode)))
