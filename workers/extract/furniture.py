@@ -1,8 +1,8 @@
 """The words that outlets put around an article, by kind, as data: one list a kind, every language together.
 
 Entries are compared with whole lines after folding (`fold`): lower case, no punctuation at the ends, no accents, letter
-variants of Arabic and Persian unified. Add a phrase where a sample shows it; each list says what happens to a line that
-matches.
+variants of Arabic, Persian and Turkish unified. Add a phrase where a sample shows it; each list says what happens to a
+line that matches.
 """
 
 import re
@@ -35,6 +35,7 @@ weitere artikel | weitere meldungen | ähnliche artikel
 ilgili haberler | ilgili haber | i̇lgili haberler | bunları da beğenebilirsiniz | benzer haberler | ayrıca okuyun
 en çok okunanlar | diğer haberler | bunlar da ilginizi çekebilir | çok okunanlar
 اخبار مرتبط | خبرهای مرتبط | بیشتر بخوانید | بیشتر بخوانید | مطالب مرتبط | مطالب پیشنهادی | پربازدیدترین | پربازدید
+پربازدید ترین | پربازدید ترین ها
 پربازدیدها | پربازدیدترین ها | پربازدیدترین اخبار | پربازدیدترین‌ها | پیشنهاد ما | همچنین بخوانید | بخوانید
 دیگر خبرها | بیشتر بدانید
 آخرین اخبار | مطالب مشابه | پیشنهاد سردبیر | از دست ندهید | برچسب ها | برچسب‌ها
@@ -479,7 +480,9 @@ PHOTO_WORDS = (
 )
 
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
-_FOLDED = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "أ": "ا", "إ": "ا", "آ": "ا", "’": "'", "\u200c": " ", "ё": "е"})
+_FOLDED = str.maketrans(
+    {"ı": "i", "ي": "ی", "ى": "ی", "ك": "ک", "أ": "ا", "إ": "ا", "آ": "ا", "’": "'", "\u200c": " ", "ё": "е"}
+)
 _ARABIC_MARKS = re.compile("[\u064b-\u065f\u0670\u0640]")
 #: Accents of Latin, Greek and Cyrillic letters, which capitals often lack.
 _ACCENTS = re.compile("[\u0300-\u036f]")

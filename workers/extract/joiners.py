@@ -1,9 +1,13 @@
-"""Carries format characters that are orthography through tools that drop what is not printable.
+"""Carries what belongs to a text through tools that drop it: format characters, and two heads of lists.
 
 trafilatura removes every character for which `str.isprintable` is false. That takes the zero-width non-joiner out of
 Persian (it stands between the parts of a word), joiners out of Indic scripts, and signs out of Arabic. Each is replaced
 by a stand-in that is printable, in the basic plane and absent from news: the hexagrams of the Yijing. Private-use
 characters do not serve: they are not printable either.
+
+trafilatura also drops a block that says "Mehr zum Thema" or "More on this" (`utils.RE_FILTER`) and keeps the headlines
+of other stories below it, which without their head look like lines of the article. A hexagram inside saves the head for
+the rule that cuts both (`text`).
 """
 
 import re
@@ -13,6 +17,11 @@ _KEPT = "\u180e\u200c\u200d\u200e\u200f\u061c\u0600\u0601\u0602\u0603\u0604\u060
 _STAND_INS = "".join(chr(0x4DC0 + index) for index in range(len(_KEPT)))
 #: A page that writes hexagrams itself keeps them: each goes behind this one, which no character stands for.
 _ESCAPE = "\u4dff"
+#: Stands for nothing: it makes other words of those that trafilatura drops.
+_FENCE = "\u4dfe"
+_FILTERED = re.compile(r"\W*(?:mehr(?=\s+zum\s+thema)|more(?=\s+on\s+this))", re.IGNORECASE)
+#: A block with one of those two heads is hardly longer.
+_LONGEST_HEAD = 60
 _HEXAGRAMS = "\u4dc0-\u4dff"
 _HIDE = str.maketrans(_KEPT, _STAND_INS) | {0x4DC0 + index: f"{_ESCAPE}{chr(0x4DC0 + index)}" for index in range(64)}
 _HEXAGRAM_BYTES = b"\xe4\xb7"  # how all of them begin in UTF-8, and nothing else
@@ -27,8 +36,14 @@ def hide(html: str) -> str:
     if "&" in html:
         html = _ENTITIES.sub(_entity, html)
     if any(char in html for char in _KEPT) or _HEXAGRAM_BYTES in html.encode("utf-8", "surrogatepass"):
-        return html.translate(_HIDE)  # which takes ten times as long as a look
+        html = html.translate(_HIDE)  # which takes ten times as long as a look
     return html
+
+
+def fence(text: str) -> str:
+    """Make a block that begins with "Mehr zum Thema" or "More on this" pass a tool that drops it; `show` undoes it."""
+    found = _FILTERED.match(text) if len(text) <= _LONGEST_HEAD else None
+    return f"{found[0]}{_FENCE}{text[found.end() :]}" if found else text
 
 
 def show(text: str) -> str:

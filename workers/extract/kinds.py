@@ -28,6 +28,8 @@ _LIVE_LABELS, _VIDEO_LABELS = phrases(LIVE_LABELS), phrases(VIDEO_LABELS)
 _PARTS = re.compile(r"[|•·»«/:：()\[\]【】]|\s[-–—]+\s|[.!,،]\s")
 #: An outlet's name beside an error is no longer than this (measure).
 _NAME = 40
+#: A tag's or section's name has no more words; a page that lists articles leads to at least so many.
+_NAME_WORDS, _LISTED = 5, 5
 #: An entry of a ticker begins with the time: 10:32, 10.32, 10h32, ۱۰:۳۲.
 _TIME = r"(?:[01٠١۰۱]?\d|[2٢۲][0-3٠-٣۰-۳])[:.h：]\d{2}(?!\d)"
 _CLOCK, _CLOCK_INSIDE = re.compile(rf"^\W{{0,3}}{_TIME}", re.MULTILINE), re.compile(rf"(?<!\d){_TIME}")
@@ -76,6 +78,8 @@ def why_not_an_article(stated: Stated, text: str, url: str) -> str | None:
             return "list of articles"
         if stated.kind != "article" and _SECTION_PATH.search(urlsplit(url).path) and not stated.published:
             return "list of articles"
+        if _lists_others(stated, text):
+            return "list of articles"
         if stated.has_video and is_short and (stated.kind != "article" or _is_called_video(stated, url)):
             return "video only"
     # a canonical link to the home page is no sure sign: careless publishers put it on every article
@@ -83,6 +87,15 @@ def why_not_an_article(stated: Stated, text: str, url: str) -> str | None:
     if many and not stated.is_article and stated.kind in {"website", ""} and not has_sentences(text):
         return "headlines only"
     return None
+
+
+def _lists_others(stated: Stated, text: str) -> bool:
+    """Whether a page at a section's address is that section, and no story that stands there too.
+
+    Its heading is a name, and it leads to at least as many stories as it has lines of text.
+    """
+    named = all(measure(title) <= _NAME and len(title.split()) <= _NAME_WORDS for title in stated.titles.headings)
+    return named and stated.headlines >= max(_LISTED, sum(map(bool, text.split("\n"))))
 
 
 def _is_error(title: str, stated: Stated) -> bool:

@@ -20,7 +20,7 @@ from workers.extract.joiners import hide, show
 from workers.extract.ladder import ALL, Ladder, Rung
 
 #: The extractor and our rules around it; the number changes when the same page may give another text.
-EXTRACTOR = f"trafilatura/{version('trafilatura')} wirewatch-extract/2"
+EXTRACTOR = f"trafilatura/{version('trafilatura')} wirewatch-extract/3"
 
 #: The rung of a text that the operator's rule for the body found, by whatever attempt from there.
 BY_RULE = "rule"

@@ -15,12 +15,15 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+from workers.extract.cards import cards_below, is_tail_head
+from workers.extract.joiners import fence
 from workers.extract.prose import measure
 
 #: Never text of a story. `form` is not among them: ASP.NET pages hold everything in one.
-_TAGS = ("style", "noscript", "iframe", "svg", "button", "select", "template", "dialog", "nav", "aside", "script")
+_TAGS = ("style", "noscript", "iframe", "svg", "button", "select", "template", "dialog", "nav", "script")
 _ROLES = frozenset({"navigation", "complementary", "banner", "contentinfo", "search", "dialog", "alertdialog", "menu"})
-_CONTAINERS = ("div", "section", "header", "footer", "ul", "ol", "dl", "table", "td", "form", "p", "span")
+_BLOCKS = ("p", "h2", "h3", "h4", "h5", "h6")
+_CONTAINERS = ("div", "section", "header", "footer", "ul", "ol", "dl", "table", "td", "form", "p", "span", "aside")
 
 #: Names of other texts than the story.
 _OTHER_TEXTS = r"""(?:
@@ -49,12 +52,19 @@ _DEVICE = re.compile(_DEVICES, re.VERBOSE | re.IGNORECASE)
 _HIDDEN_STORY = re.compile(r"(?:^|\s)paywall(?=$|\s)", re.IGNORECASE)
 #: A marked part with more than this share of the page's prose is the story under a misleading name.
 _STORY_SHARE = 0.3
+#: Names of a place beside the story. What stands there is the story when it has at least so many characters of prose,
+#: so many times the prose of the rest, and more than so many for each link that is as long as a headline.
+_SIDE = re.compile(r"(?:^|\s)(?:sidebar|side-?bar|side-?col(?:umn)?|aside)(?=$|\s)", re.IGNORECASE)
+_STORY, _TIMES, _PER_LINK = 500, 8, 200
+_STORY_PARAGRAPHS = 3
 
 #: Shorter texts may be headlines or labels, unless they end like a sentence and are no shorter than one (as
 #: `prose.measure` counts, the same for every script).
 _PARAGRAPH, _SENTENCE = 60, 20
 #: Characters that could be so much, in any script.
 _SHORTEST = 7
+#: Longer text (characters) is no head of a list.
+_LABEL = 60
 #: A list of at least so many links, with at least this share of its characters inside them, is a menu.
 _MENU_LINKS, _MENU_SHARE = 3, 0.8
 
@@ -83,6 +93,7 @@ def prune(tree: Any) -> Prose:
     _remove_if(body, _TAGS, lambda _: True)
     above = _above(body, "h1", "article")
     _remove_if(body, _CONTAINERS, lambda node: node.get("role") in _ROLES and node not in above)
+    _remove_if(body, ("aside",), lambda node: node not in above and not _may_be_main(node))
     for table in list(body.iter("table")):
         if _is_layout(table):
             _unfold(table)
@@ -92,20 +103,19 @@ def prune(tree: Any) -> Prose:
 
 def _remove_marked(body: Any) -> Prose:
     """Remove what its name marks, and the links to other stories between paragraphs."""
-    marks = {node: mark for node in body.iter(*_CONTAINERS) if (mark := _mark(node))}
-    links = [node for node in body.iter("p", "h2", "h3", "h4") if _is_link_alone(node)]
+    marks = {
+        node: mark for node in body.iter(*_CONTAINERS) if (mark := "aside" if node.tag == "aside" else _mark(node))
+    }
+    links = _links_to_others(body)
     measured = _measure(body, marks)
     story = _STORY_SHARE * measured.whole
     kept = measured.whole
-    if sum(len("".join(node.itertext())) for node in links) <= story:
-        for node in links:
-            _remove(node)
     of_device: Counter[str] = Counter()
     for node, mark in marks.items():
         if _DEVICE.fullmatch(mark):
             of_device[mark] += measured.own[node]
     headline, articles = _above(body, "h1"), _above(body, "article")
-    doubted = 0
+    doubted, main = 0, None
     gone: set[Any] = set()
     for node, outer in measured.outer.items():
         mark = marks[node]
@@ -115,7 +125,10 @@ def _remove_marked(body: Any) -> Prose:
         size = measured.within[node]
         if node in headline:
             continue
-        if measured.has_prose_below_headline and _PLAIN.search(_names(node)):
+        if main is None and _is_main_column(node, size, measured.own[None]):
+            main = node
+            continue
+        if node.tag == "aside" or (measured.has_prose_below_headline and _PLAIN.search(_names(node))):
             kept -= size
         elif node not in articles and max(size, of_device[mark]) <= story:
             kept -= size
@@ -124,7 +137,47 @@ def _remove_marked(body: Any) -> Prose:
             continue
         gone.add(node)
         _remove(node)
+    if sum(len("".join(node.itertext())) for node in links) <= story:
+        for node in links:
+            _remove(node)
     return Prose(kept, doubted)
+
+
+def _links_to_others(body: Any) -> list[Any]:
+    """Remove what a head announces as other stories; return the paragraphs that are a link and may be another's."""
+    links = []
+    for node in list(body.iter(*_BLOCKS)):
+        if not node.text or len(node.text) <= _LABEL:
+            _save_head(node)
+        if node.tag != "p":
+            for card in cards_below(node):
+                _remove(card)
+        if found := _linked_headline(node):
+            linked, beside = found
+            if is_tail_head(beside):
+                _remove(node)
+            elif len(linked) >= _LINK_SHARE * (len(linked) + len(beside)):
+                links.append(node)
+    return links
+
+
+def _may_be_main(node: Any) -> bool:
+    """Whether an aside has as many paragraphs as a story: a quick look, before anything is measured."""
+    return len(list(islice(node.iter("p", "br"), _STORY_PARAGRAPHS))) == _STORY_PARAGRAPHS
+
+
+def _is_main_column(node: Any, size: int, outside: int) -> bool:
+    """Whether a side bar holds the story: hardly any prose stands elsewhere, and the side bar's is not a list of links.
+
+    Args:
+        node: a marked part.
+        size: characters of its prose.
+        outside: characters of prose outside of every marked part.
+    """
+    if size <= _TIMES * outside or size < _STORY or not (node.tag == "aside" or _SIDE.search(_names(node))):
+        return False
+    links = sum(1 for link in node.iter("a") if measure("".join(link.itertext()).strip()) >= _LINK)
+    return links * _PER_LINK < size
 
 
 def _remove_if(body: Any, tags: tuple[str, ...], unwanted: Callable[[Any], bool]) -> None:
@@ -159,13 +212,23 @@ def _is_link_list(menu: Any) -> bool:
     return linked >= _MENU_SHARE * len("".join(menu.text_content().split("\n")).strip())
 
 
-def _is_link_alone(node: Any) -> bool:
-    """Whether a paragraph or heading is only a link with a headline: another story's, put between paragraphs."""
+def _save_head(node: Any) -> None:
+    """Have the extractor keep the head of a list of other stories, by which the list is known (`text`)."""
+    while len(node) and (not node.text or node.text.isspace()):
+        node = node[0]
+    if node.text:
+        node.text = fence(node.text)
+
+
+def _linked_headline(node: Any) -> tuple[str, str] | None:
+    """The headline to which a paragraph or heading with one link leads, and what else it says; None without one."""
     links = node.findall(".//a")
     if len(links) != 1 or (links[0].get("href") or "#").startswith("#"):  # within the page: a heading of its own
-        return False
+        return None
     linked, text = "".join(links[0].itertext()).strip(), "".join(node.itertext()).strip()
-    return len(linked) >= _LINK and len(linked) >= _LINK_SHARE * len(text) and not _SENTENCE_END.search(text)
+    if len(linked) < _LINK or _SENTENCE_END.search(text):
+        return None
+    return linked, text.replace(linked, "", 1)
 
 
 def is_marked(node: Any) -> bool:

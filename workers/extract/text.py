@@ -283,8 +283,20 @@ def _is_tail_head(line: str) -> bool:
         return False
     rest = folded[found.end() :].lstrip()
     if rest[:1] in {":", "：", "|", "»", ">", "–", "—"}:
-        return True
-    return found[0] not in _TAIL_HEADS_ALONE and _ends_a_word(folded, found.end()) and not is_prose(line)
+        return not _goes_on(line)
+    sure = found[0] not in _TAIL_HEADS_ALONE or _in_capitals(line, found[0])
+    return sure and _ends_a_word(folded, found.end()) and not is_prose(line)
+
+
+def _goes_on(line: str) -> bool:
+    """Whether a colon stands inside of a sentence: "Related: the ports are closed as well." """
+    return is_prose(line) and line.partition(":")[2].lstrip()[:1].islower()
+
+
+def _in_capitals(line: str, head: str) -> bool:
+    """Whether a head is parted from the headline behind it by its capitals: "RELATED Blast hits embassy"."""
+    words, count = line.split(), len(head.split())
+    return " ".join(words[:count]).isupper() and not " ".join(words[count:]).isupper()
 
 
 def _may_be_tail_head(line: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.extract.joiners import hide, show
+from workers.extract.joiners import fence, hide, show
 
 
 @pytest.mark.parametrize("written", ["\u200c", "&zwnj;", "&#8204;", "&#08204;", "&#x200C;", "&#x0200C;", "&#X200c"])
@@ -31,3 +31,10 @@ def test_a_hexagram_as_an_entity_comes_back_as_itself() -> None:
 
 def test_a_text_that_was_cut_behind_an_escape_shows_nothing_of_it() -> None:
     assert show(hide("a䷀")[:2]) == "a"
+
+
+@pytest.mark.parametrize("head", ["Mehr zum Thema:", "MEHR ZUM\u00a0THEMA", "More on this story", "› more on this"])
+def test_a_head_that_the_extractor_drops_is_fenced_and_shown_as_it_was(head: str) -> None:
+    assert fence(head) != head
+    assert show(fence(head)) == head
+    assert fence(f"Not {head}") == f"Not {head}"

@@ -1,6 +1,7 @@
 import pytest
+from lxml.html import document_fromstring
 
-from workers.extract.facts.stated import Stated
+from workers.extract.facts.stated import Stated, read_stated
 from workers.extract.facts.titles import Titles
 from workers.extract.kinds import why_not_an_article
 
@@ -99,3 +100,40 @@ def headed(title: str) -> Stated:
 )
 def test_the_kind_of_a_page_is_told_by_sure_signs(stated: Stated, text: str, url: str, why: str | None) -> None:
     assert why_not_an_article(stated, text, url) == why
+
+
+TEASERS = [
+    f"The port let {count} ships go on Friday, officials said, and more will follow in the spring."
+    for count in range(6)
+]
+CARDS = "".join(
+    f'<div><h3><a href="/a/{count}">Port lets ship number {count} go after talks</a></h3><p>{one}</p></div>'
+    for count, one in enumerate(TEASERS)
+)
+
+
+@pytest.mark.parametrize(
+    ("heading", "body", "path", "why"),
+    [
+        pytest.param("Ports", CARDS, "/tag/ports", "list of articles", id="a tag"),
+        pytest.param("", CARDS, "/thema/ports", "list of articles", id="a tag without a heading"),
+        pytest.param("Порты", CARDS, "/%D1%82%D0%B5%D0%B3/ports", "list of articles", id="an address in Cyrillic"),
+        pytest.param("Limanlar", CARDS, "/etiket/limanlar", "list of articles", id="a tag in Turkish"),
+        pytest.param(
+            "Ports", f"<article><time>3 May 2024</time>{CARDS}</article>", "/tag/ports", "list of articles", id="dated"
+        ),
+        pytest.param(
+            "Port lets six ships go after a night of talks", CARDS, "/tag/ports", None, id="a story's headline"
+        ),
+        pytest.param(
+            "Ports", "".join(f"<p>{one}</p>" for one in TEASERS) + CARDS[:400], "/tag/ports", None, id="few links"
+        ),
+        pytest.param("Ports", CARDS, "/a/1", None, id="a story's address"),
+    ],
+)
+def test_a_section_that_calls_itself_an_article_is_told_by_its_headlines(
+    heading: str, body: str, path: str, why: str | None
+) -> None:
+    html = f'<html><head><meta property="og:type" content="article"></head><body><h1>{heading}</h1>{body}</body></html>'
+    stated = read_stated(document_fromstring(html), SITE + path)
+    assert why_not_an_article(stated, "\n".join(TEASERS), SITE + path) == why

@@ -105,10 +105,30 @@ def test_a_plainly_named_part_goes_however_short_the_story(name: str) -> None:
         pytest.param(f'<div class="sidebar">{plain(STORY)}</div><p>{FOOT}</p>', id="no headline"),
         pytest.param(f'<div class="has-sidebar">{plain(STORY)}</div>{H1}<p>{FOOT}</p>', id="a part of a name"),
         pytest.param(f'<div class="sidebar">{H1}{plain(STORY)}</div><p>{FOOT}</p>', id="around the headline"),
+        pytest.param(f'{H1}<div class="sidebar">{plain(STORY)}</div><p>{FOOT}</p>', id="the story beside a line"),
+        pytest.param(f"{H1}<aside>{plain(STORY)}</aside><footer><p>{FOOT}</p></footer>", id="the story in an aside"),
+        pytest.param(f"<aside>{H1}{plain(STORY)}</aside><p>{FOOT}</p>", id="an aside around the headline"),
     ],
 )
 def test_a_plain_name_is_not_believed_against_the_page(body: str) -> None:
     assert STORY[4] in pruned(body)
+
+
+@pytest.mark.parametrize("box", ["<aside>{}</aside>", '<div class="sidebar">{}</div>'])
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(plain([OTHER] * 4), id="a little more than the story"),
+        pytest.param(
+            "".join(f'<h3><a href="/{one}">Forty people hurt in a market</a></h3><p>{OTHER}</p>' for one in range(20)),
+            id="a list of links",
+        ),
+    ],
+)
+def test_a_side_bar_that_is_longer_than_a_brief_goes(box: str, other: str) -> None:
+    text = pruned(f"{H1}<p>{BRIEF}</p>{box.format(other)}")
+    assert BRIEF in text
+    assert "Forty" not in text
 
 
 def test_a_small_part_with_a_doubtful_name_goes() -> None:

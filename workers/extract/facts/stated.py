@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from lxml import etree
+
 from workers.extract.clean import clean_line
+from workers.extract.facts.cards import count_headlines, is_section
 from workers.extract.facts.jsonld import JsonLd, address_of, names_of, read_json_ld, text_of
 from workers.extract.facts.titles import NO_TITLES, Titles
 from workers.extract.furniture import PAYWALL, written
@@ -81,6 +84,11 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECAS
 _PROPERTIES = re.compile(r"datePublished|dateModified|\bauthor\b|\bname\b", re.IGNORECASE)
 _MOST = 50
 
+#: What readers see of a heading.
+_SEEN = etree.XPath(".//text()[not(parent::script or parent::style)]", smart_strings=False)
+#: Shorter pieces of a heading may be a part of a word: "Mc<b>Donald</b>".
+_INITIALS = 3
+
 _BY = re.compile(
     r"^(?:written by|reported by|by|von|par|por|di|da|door|av|af|автор|текст|نویسنده|خبرنگار|كتب|بقلم|کے قلم سے"
     r"|作者|记者|記者|文)(?:[\s:：]+)",
@@ -117,6 +125,7 @@ class Stated:
     has_video: bool = False
     is_paywalled: bool = False
     live_updates: int = 0  # entries of a live blog
+    headlines: int = 0  # links to other stories, counted at the addresses of sections only
 
 
 def read_stated(tree: Any, url: str) -> Stated:
@@ -145,6 +154,7 @@ def read_stated(tree: Any, url: str) -> Stated:
         has_video=objects.has_video,
         is_paywalled=_is_paywalled(story, metas, tree),
         live_updates=_live_updates(objects),
+        headlines=count_headlines(tree) if is_section(url) else 0,
     )
 
 
@@ -167,8 +177,10 @@ def _first(metas: dict[str, str], names: Iterable[str]) -> str:
 
 def _titles(tree: Any, metas: dict[str, str], story: dict[str, Any], page: dict[str, Any]) -> Titles:
     document = tree.find(".//title")
+    headings = list(islice(tree.iter("h1"), _MOST))
     return Titles(
-        headings=tuple(filter(None, (clean_line(_heading(node)) for node in islice(tree.iter("h1"), _MOST)))),
+        headings=tuple(filter(None, (clean_line(_heading(node)) for node in headings))),
+        heading_parts=tuple(filter(None, (clean_line(one) for node in headings if len(node) for one in _texts(node)))),
         json_ld=text_of(story.get("headline")) or text_of(story.get("name")),
         open_graph=_first(metas, _TITLE_METAS),
         document=clean_line(unescape(str(document.text_content()))) if document is not None else "",
@@ -178,11 +190,23 @@ def _titles(tree: Any, metas: dict[str, str], story: dict[str, Any], page: dict[
 
 def _heading(node: Any) -> str:
     """The text of a heading, with a space where a line break or an inner element parts two words."""
-    return (
-        " ".join(text for text in node.itertext() if text and not text.isspace())
-        if node.find(".//br") is not None
-        else str(node.text_content())
-    )
+    if not len(node):
+        return node.text or ""
+    texts = list(_texts(node))
+    if node.find(".//br") is not None:
+        return " ".join(text for text in texts if not text.isspace())
+    return "".join(f" {text}" if _is_parted(before, text) else text for before, text in pairwise(["", *texts]))
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """The pieces of text of an element that readers see."""
+    texts: Any = _SEEN(node) if next(node.iter("script", "style"), None) is not None else node.itertext()
+    yield from texts
+
+
+def _is_parted(before: str, text: str) -> bool:
+    """Whether two pieces of a heading are two words without a space between: "Rates" and "Bank keeps"."""
+    return len(before) > _INITIALS and before[-_INITIALS:].isalpha() and before[-1].islower() and text[:1].isupper()
 
 
 def _site_names(metas: dict[str, str], story: dict[str, Any]) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ _SEPARATOR = re.compile(
     r"|(?<=[\u3040-\u9fff\uac00-\ud7af！？。”」』])\s*[-_－—–]{1,2}\s*"
     r"|\s+_\s*|\s[-–—]{1,2}(?=\S)|(?<=\S)[–—]\s|(?<=[a-zа-я\u0600-\u06ff])[-–]\s"
 )
+#: Marks that part a headline from names and hardly ever stand inside of one.
+_NO_DASHES = frozenset(("|", "｜", "丨", "::", "»", "_", "•"))
 _IN_BRACKETS = re.compile(r"\s*[\[(【（]([^\[\](（）【】]{2,60})[\])】）]\s*$")
 _NO_LETTER = re.compile(r"[\W_]+")
 _GENERIC = frozenset(
@@ -47,7 +49,7 @@ _LONGEST_HEADING, _SHORTEST = 400, 2
 #: The least letters that two titles must share to be taken for one with something glued to it.
 _GLUED = 12
 #: What a title never begins or ends with, joiners and direction marks among them.
-_EDGES = " |-–—»«\u200c\u200d\u200e\u200f\u061c"
+_EDGES, _MARKS = " |-–—\u200c\u200d\u200e\u200f\u061c", " |-–—»«\u200c\u200d\u200e\u200f\u061c"
 #: Shorter titles may be an outlet's name (words, letters; a letter of a script without spaces counts for two).
 _NAME_WORDS, _NAME_LETTERS = 4, 22
 #: Words in the names of outlets, for a title's last part that nothing else tells about.
@@ -58,7 +60,7 @@ _OUTLET = re.compile(
     r"|haber\w*|gazetesi|ajansı|gazeta|wiadomości|noviny|zprávy|správy|hírek|vijesti|vesti|novice|știri|nyheter|nyheder"
     r"|nieuws|krant|uutiset|lehti|berita|tin tức|báo|xəbərlər\w*|ειδήσεις|εφημερίδα|νέα|חדשות|समाचार|न्यूज़|نیوز)\b"
     r"|خبرگزاری|خبرگزاري|روزنامه|پایگاه خبری|صحيفة|جريدة|وكالة|موقع|قناة|شبكة|نيوز"
-    r"|新闻|新聞|日报|日報|网$|網$|ニュース|통신|일보|뉴스|신문|ข่าว|\.(?:com|org|net|info|tv|[a-z]{2})$",
+    r"|新闻|新聞|日报|日報|时报|時報|晚报|晚報|在线$|在線$|网$|網$|ニュース|통신|일보|뉴스|신문|ข่าว|\.(?:com|org|net|info|tv|[a-z]{2})$",
     re.IGNORECASE,
 )
 #: How much each source counts, the best first: the document's title is written for search engines.
@@ -70,6 +72,7 @@ class Titles:
     """The titles of a page by where they stand."""
 
     headings: tuple[str, ...] = ()  # every h1
+    heading_parts: tuple[str, ...] = ()  # the pieces of those that have elements inside
     json_ld: str = ""
     open_graph: str = ""
     document: str = ""  # the title element
@@ -119,7 +122,7 @@ def _logos(page: Titles, names: frozenset[str]) -> frozenset[str]:
     headings = {_key(heading) for heading in page.headings if _may_be_a_name(heading)} - {""}
     found = set()
     for title in (page.document, page.open_graph) if headings else ():
-        for separator in _SEPARATOR.finditer(title):
+        for separator in _separators(title):
             before, after = title[: separator.start()], title[separator.end() :]
             if _key(after) in headings and len(_key(before)) > len(_key(after)):
                 found.add(_key(after))
@@ -127,6 +130,14 @@ def _logos(page: Titles, names: frozenset[str]) -> frozenset[str]:
             if _key(before) in headings and not is_outlet:
                 found.add(_key(before))
     return frozenset(found)
+
+
+def _separators(title: str) -> Iterator[re.Match[str]]:
+    """What may part a headline from names; a mark that closes a quotation parts nothing."""
+    for found in _SEPARATOR.finditer(title):
+        before = title[: found.start()]
+        if "»" not in found[0] or before.count("«") <= before.count("»"):
+            yield found
 
 
 def _may_be_a_name(title: str) -> bool:
@@ -147,7 +158,7 @@ def _last_resort(page: Titles) -> str:
 
 def _without_outlet(title: str) -> str:
     """Cut off a last part that sounds like the name of an outlet, where nothing tells what the outlet is called."""
-    for separator in _SEPARATOR.finditer(title):
+    for separator in _separators(title):
         after = title[separator.end() :]
         if _may_be_a_name(after) and _OUTLET.search(after) and _length(title[: separator.start()]) >= _GLUED:
             return title[: separator.start()]
@@ -162,7 +173,8 @@ def _heading(page: Titles, offers: dict[str, str], names: frozenset[str], beside
         if _is_headline(title, beside)
     ]
     keys = {_key(title) for title in offers.values()}
-    if not headings and page.headings:  # the outlet's name has the h1: the first h2 that is confirmed, or stands alone
+    if not headings and (page.headings or not offers):
+        # the outlet's name has the h1, or all the page has: the first h2 that is confirmed, or stands alone
         beneath = [one for one in page.subheadings if _is_headline(one, beside) and not _may_be_a_name(one)]
         return next((one for one in beneath if not keys or _key(one) in keys), "")
     for heading in headings:
@@ -171,11 +183,8 @@ def _heading(page: Titles, offers: dict[str, str], names: frozenset[str], beside
     for heading in headings:
         if any(_key(heading) in key and 2 * len(_key(heading)) > len(key) for key in keys):
             return heading
-    for heading in headings:  # a kicker or a subtitle glued to the headline in one element
-        for title in offers.values():
-            glued = heading.startswith(title) and heading[len(title) :][:1].isalnum()
-            if _length(title) > _GLUED and (glued or _key(heading).endswith(_key(title))):
-                return title
+    if title := _inside(headings, page.heading_parts, offers.values()):
+        return title
     distinct = list(dict.fromkeys(headings))
     alike = [heading for heading in distinct if any(_resembles(heading, title) for title in offers.values())]
     if len(alike) == 1 or (alike and alike[0] == distinct[0]):
@@ -183,6 +192,21 @@ def _heading(page: Titles, offers: dict[str, str], names: frozenset[str], beside
     if len(distinct) != 1 or _may_be_a_name(distinct[0]):
         return distinct[0] if len(distinct) == 1 and not offers else ""
     return distinct[0] if all(map(_may_be_a_name, offers.values())) else ""
+
+
+def _inside(headings: Iterable[str], parts: Iterable[str], titles: Iterable[str]) -> str:
+    """The title that a heading holds beside a kicker, a subtitle or a date; "" without one."""
+    titles = [title for title in titles if _length(title) > _GLUED]
+    pieces = set(map(_key, parts))
+    for title in titles:
+        if _key(title) in pieces:
+            return title
+    for heading in headings:  # glued together, without elements of their own
+        for title in titles:
+            glued = heading.startswith(title) and heading[len(title) :][:1].isalnum()
+            if glued or _key(heading).endswith(_key(title)):
+                return title
+    return ""
 
 
 def _resembles(one: str, other: str) -> bool:
@@ -218,7 +242,7 @@ def _without_furniture(offers: dict[str, str]) -> dict[str, str]:
 
 def _parts(title: str) -> Iterator[str]:
     """A title without its last parts, and without its first ones."""
-    for separator in _SEPARATOR.finditer(title):
+    for separator in _separators(title):
         yield title[: separator.start()]
         yield title[separator.end() :]
     if bracket := _IN_BRACKETS.search(title):
@@ -239,7 +263,14 @@ def _elect(offers: dict[str, str]) -> str:
         count = votes[_key(title)] - (2.0 if title.endswith(_CUT_OFF) and _is_cut(title, offers) else 0.0)
         if not best or count > most:
             best, most = title, count
-    return best
+    return _as_written(best, [offers[source] for source in _VOTES if source in offers])
+
+
+def _as_written(best: str, titles: Iterable[str]) -> str:
+    """The same headline where it is written most fully: not in capitals, and with the colon for which a line broke."""
+    same = [best, *(title for title in titles if _key(title) == _key(best))]
+    same = [title for title in same if not title.isupper()] or same
+    return next((title for title in same if ":" in title), same[0])
 
 
 def _is_cut(title: str, offers: dict[str, str]) -> bool:
@@ -251,15 +282,18 @@ def _is_cut(title: str, offers: dict[str, str]) -> bool:
 
 def _without(title: str, names: frozenset[str], beside: frozenset[str]) -> str:
     """Cut " - Outlet", "Outlet | ", " | Section | Outlet" and " [Outlet]" off a title."""
-    title = title.strip(_EDGES)
+    title = _stripped(title)
     cut = _key(title) not in names
     allowed = names
+    before, _, after = title.partition(": ")
+    if cut and after and " " in before and _key(before) in names:  # a single word may be a place: "Iran: talks resume"
+        title = _stripped(after)
     while cut:
         cut = False
-        for separator in _SEPARATOR.finditer(title):
-            before, after = title[: separator.start()].strip(_EDGES), title[separator.end() :].strip(_EDGES)
+        for separator in _separators(title):
+            before, after = _stripped(title[: separator.start()]), _stripped(title[separator.end() :])
             if before and _names_outlet(after, allowed):
-                title, cut, allowed = before, True, beside
+                title, cut, allowed = _without_section(before, separator[0].strip()), True, beside
                 break
             if after and (_key(before) in names if separator[0].strip() == ":" else _names_outlet(before, allowed)):
                 title, cut = after, True
@@ -269,6 +303,18 @@ def _without(title: str, names: frozenset[str], beside: frozenset[str]) -> str:
         if bracket and _names_outlet(bracket[1], names) and not agency_named(bracket[1]):
             title, cut = title[: bracket.start()], True
     return title
+
+
+def _without_section(title: str, mark: str) -> str:
+    """Cut off what stands between a headline and the outlet's name, parted from both by the same mark."""
+    parts = [part for part in title.split(mark) if part.strip()] if mark in _NO_DASHES else []
+    is_section = len(parts) > 1 and _may_be_a_name(parts[-1]) and _length(title) >= _GLUED + 2 * _length(parts[-1])
+    return _stripped(title[: title.rindex(mark)]) if is_section else title
+
+
+def _stripped(title: str) -> str:
+    """A title without marks at its ends; those that quote stay."""
+    return title.strip(_EDGES if "«" in title and "»" in title else _MARKS)
 
 
 def _names_outlet(text: str, names: frozenset[str]) -> bool:
