@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from html import unescape
 from typing import Any
 
@@ -179,9 +180,14 @@ class Ladder:
 
 def extract_text(tree: Any, *, strict: bool = False) -> str:
     """Text by trafilatura's own rules alone; `strict` drops what it is not sure of."""
-    options = Extractor(output_format="python", fast=True, precision=strict, comments=False, tables=True)
-    document = bare_extraction(tree, options=options)
+    document = bare_extraction(tree, options=_options(strict))
     return _plain_rows(str(document.text or "")) if isinstance(document, Document) else ""
+
+
+@cache
+def _options(strict: bool) -> Extractor:
+    """Return trafilatura's settings, which read its configuration file anew for each object made of them."""
+    return Extractor(output_format="python", fast=True, precision=strict, comments=False, tables=True)
 
 
 def _plain_rows(text: str) -> str:

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from workers.extract.clean import clean_line
 from workers.extract.facts.wire import agency_named
@@ -337,5 +338,6 @@ def _is_headline(title: str, names: frozenset[str]) -> bool:
     return len(key) >= _SHORTEST and key not in names and key not in _GENERIC
 
 
+@lru_cache(maxsize=64)  # the same few titles are compared with one another
 def _key(text: str) -> str:
     return _NO_LETTER.sub("", text.casefold())
