@@ -58,6 +58,11 @@ format: $(READY) ## put every file into its standard form
 bench: $(READY) ## articles per second per core, beside a bare trafilatura loop
 	@$(BIN)/python benchmarks/bench.py
 
+.PHONY: bench-classify
+bench-classify: $(READY) ## what classifying costs, and 100,000 stored articles again beside live traffic (20 minutes)
+	@$(BIN)/python benchmarks/classifying.py
+	@$(BIN)/python benchmarks/reclassify.py
+
 .PHONY: bench-extract
 bench-extract: $(READY) ## extraction again from 10,000 stored pages, and the cost of the process that reads pages
 	@$(BIN)/python benchmarks/reextract.py --pages 10000

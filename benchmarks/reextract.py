@@ -46,8 +46,9 @@ from workers.store.migrate import migrate  # noqa: E402
 from workers.store.overview import overview  # noqa: E402
 from workers.store.pages import write_pages  # noqa: E402
 from workers.store.polls import PollResult, Schedule  # noqa: E402
-from workers.store.reextract import Wanted, wanted_ids  # noqa: E402
+from workers.store.reextract import wanted_ids  # noqa: E402
 from workers.store.schema import entry  # noqa: E402
+from workers.store.wanted import Wanted  # noqa: E402
 from workers.telemetry import configure_logging  # noqa: E402
 
 T = TypeVar("T")

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="What must survive a restart: embedded servers, logs, lock.")
     sources_file: Path = Field(CONFIG_FOLDER / "sources.yaml", description="The feeds that are watched.")
     topics_dir: Path = Field(CONFIG_FOLDER / "topics", description="One YAML pack a topic.")
+    model: Path | None = Field(None, description="What `wirewatch train` wrote; without it the model of the package.")
     database_url: SecretStr | None = Field(None, description="postgresql://... ; without it PostgreSQL is embedded.")
     broker_url: SecretStr | None = Field(None, description="redis://... for Celery; without it Redis is embedded.")
     stream_url: SecretStr | None = Field(None, description="redis://... for the stream; default: the broker's, db 1.")

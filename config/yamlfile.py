@@ -62,6 +62,8 @@ def parse_tree(text: str, path: Path) -> Any:
         raise ConfigError(Problem(file=path, line=mark.line + 1 if mark else None, message=what)) from error
     except YAMLError as error:
         raise ConfigError(Problem(file=path, message=f"not YAML: {error}")) from error
+    except RecursionError as error:
+        raise ConfigError(Problem(file=path, message="not YAML that can be read: nested too deeply")) from error
 
 
 def line_of(tree: Any, location: tuple[str | int, ...]) -> int | None:
@@ -87,6 +89,7 @@ PLAIN_WORDS = {
     "extra_forbidden": "unknown key",
     "bool_type": "must be true or false",
     "string_type": "must be text (put it between quotes)",
+    "string_unicode": "must be text without half characters",
     "list_type": "must be a list",
     "tuple_type": "must be a list",
     "dict_type": "must be a group of `key: value` lines",
@@ -98,7 +101,7 @@ def problems_of(error: ValidationError, path: Path, tree: Any, at: tuple[str | i
     """Translate pydantic's report of the subtree at `at` into problems with lines."""
     problems = []
     for item in error.errors(include_url=False):
-        location = at + item["loc"]
+        location = at + tuple(part for part in item["loc"] if part != "[key]")  # pydantic's mark of a wrong key
         message = PLAIN_WORDS.get(item["type"], item["msg"].removeprefix("Value error, "))
         if item["type"] not in {"missing", "extra_forbidden"} and not isinstance(item["input"], dict | list):
             message = f"{message} (found {shown(item['input'])})"

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Engine, select, text, update
 
 from workers.domain.outcomes import Advanced, FeedOutcome, State
-from workers.domain.values import Article, Classification, Entry, Evidence, FeedEntry, Flag, Page, Source
+from workers.domain.values import Article, Classification, Entry, Evidence, FeedEntry, Flag, Page, Source, TextSpan
 from workers.store.articles import Classified, write_articles, write_classified
 from workers.store.ledger import Claim, Ledger
 from workers.store.pages import write_pages
@@ -79,9 +79,11 @@ def make_flag(topic: str = "border-cooperation", **facts: Any) -> Flag:
         "topic": topic,
         "probability": 0.91,
         "flagged": True,
-        "evidence": (Evidence(field="text", start=0, end=6, text="Border"),),
+        "evidence": (Evidence(field="text", start=0, end=6, text="Border", rule="border*", weight=4.5),),
+        "sentence": TextSpan(field="text", start=0, end=18, text="Border guards met."),
         "pack_version": "1",
     }
+    given["band"] = "flagged" if facts.get("flagged", True) else "not flagged"
     return Flag(**given | facts)
 
 

@@ -16,7 +16,7 @@ from workers.addresses import database_url, located_stream, redis_url
 from workers.domain.errors import ConfigError, StartError
 from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State, Unchanged
 from workers.domain.values import Article, Entry, Page
-from workers.packs import WatchedTopics, folder_mark, topic_json, watched_classifier
+from workers.packs import WatchedTopics, classifier_of, files_mark, folder_mark, topic_json, watched_classifier
 from workers.pipeline import Stage
 from workers.telemetry import event
 
@@ -233,7 +233,8 @@ class Steps:
     def take_up_files(self) -> None:
         """Make changed files take effect; one with errors is refused, and what was in force stays so."""
         self._take_up("sources", file_mark(self.settings.sources_file), self._sync_sources)
-        self._take_up("topics", str(folder_mark(self.settings.topics_dir)), self._check_topics)
+        own = files_mark((self.settings.model,)) if self.settings.model else ()
+        self._take_up("topics", str(folder_mark(self.settings.topics_dir) + own), self._check_topics)
 
     def _take_up(self, what: str, mark: str, use: "Callable[[str], dict[str, Any]]") -> None:
         from workers.store.notes import write_note
@@ -260,8 +261,11 @@ class Steps:
 
     def _check_topics(self, _mark: str) -> dict[str, Any]:
         from config.topics import load_topics
+        from workers.classify.model import model_at
 
-        return {"packs": len(load_topics(self.settings.topics_dir))}
+        packs, model = load_topics(self.settings.topics_dir), model_at(self.settings.model)
+        classifier_of(packs, model)  # as a worker makes it: what fails there is refused here
+        return {"packs": len(packs)} | ({"model": model.version} if self.settings.model else {})
 
     def record_tick(self, name: str) -> None:
         """Note that a tick ran."""

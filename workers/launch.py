@@ -120,10 +120,17 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
 
 def check_files(settings: Settings) -> None:
     """Read every file that an operator edits. Raises ConfigError with all of their problems at once."""
+    from workers.classify.model import model_at
+
     problems: list[Problem] = []
-    for read, path in ((load_sources, settings.sources_file), (load_topics, settings.topics_dir)):
+    reads: tuple[Callable[[], object], ...] = (
+        lambda: load_sources(settings.sources_file),
+        lambda: load_topics(settings.topics_dir),
+        lambda: model_at(settings.model),
+    )
+    for read in reads:
         try:
-            read(path)
+            read()
         except ConfigError as error:
             problems += error.problems
     if problems:
@@ -143,6 +150,7 @@ def programs(settings: Settings) -> list[Program]:
         data_dir=settings.data_dir.resolve(),
         sources_file=settings.sources_file.resolve(),
         topics_dir=settings.topics_dir.resolve(),
+        model=settings.model.resolve() if settings.model else None,
     )
     environment = absolute.environment() | {"PYTHONUNBUFFERED": "1"} | MALLOC
     return [

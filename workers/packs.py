@@ -2,14 +2,15 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from workers.domain.errors import ConfigError
+from workers.domain.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from config.topics import TopicPack
+    from workers.classify.model import Model
     from workers.classify.stage import Classifier
 
 T = TypeVar("T")
@@ -18,15 +19,19 @@ T = TypeVar("T")
 class WatchedTopics(Generic[T]):
     """What is made of a folder's packs, made again when a file changes: a saved pack is live within 10 s.
 
-    A pack with an error is refused; what was made of the old ones stays in force.
+    So is a file `beside` them that it is made with. One with an error is refused; what was made of the old ones stays
+    in force.
     """
 
     CHECK_EVERY_S = 5.0
 
-    def __init__(self, folder: Path, make: "Callable[[tuple[TopicPack, ...]], T]") -> None:
+    def __init__(
+        self, folder: Path, make: "Callable[[tuple[TopicPack, ...]], T]", *, beside: Path | None = None
+    ) -> None:
         self.folder = folder
+        self._beside = beside
         self._make = make
-        self._mark = folder_mark(folder)
+        self._mark = self._look()
         self._made = self._load()
         self._checked = time.monotonic()
 
@@ -34,7 +39,7 @@ class WatchedTopics(Generic[T]):
         """Return what is in force."""
         if time.monotonic() - self._checked > self.CHECK_EVERY_S:
             self._checked = time.monotonic()
-            mark = folder_mark(self.folder)
+            mark = self._look()
             if mark != self._mark:
                 self._mark = mark
                 try:
@@ -42,6 +47,9 @@ class WatchedTopics(Generic[T]):
                 except ConfigError:
                     return self._made  # the sweep tells of it (`Steps.take_up_files`)
         return self._made
+
+    def _look(self) -> tuple[tuple[str, int, int], ...]:
+        return folder_mark(self.folder) + (files_mark((self._beside,)) if self._beside else ())
 
     def _load(self) -> T:
         from config.topics import load_topics
@@ -52,17 +60,38 @@ class WatchedTopics(Generic[T]):
 @functools.cache
 def watched_classifier(folder: Path) -> "WatchedTopics[Classifier]":
     """Return the classifier of a folder's packs; read once before a worker forks, shared by its children."""
-    from workers.classify.stage import Classifier
+    from config.settings import load_settings
 
-    return WatchedTopics(folder, Classifier)
+    return WatchedTopics(folder, classifier_of, beside=load_settings().model)
 
 
 def make_classifier(folder: Path) -> "Classifier":
     """Return a classifier for the packs of a folder. Raises ConfigError."""
     from config.topics import load_topics
+
+    return classifier_of(load_topics(folder))
+
+
+def model_in_force() -> "Model":
+    """Return the operator's own model, or the one that comes with the program. Raises ConfigError."""
+    from config.settings import load_settings
+    from workers.classify.model import model_at
+
+    return model_at(load_settings().model)
+
+
+def classifier_of(packs: "tuple[TopicPack, ...]", model: "Model | None" = None) -> "Classifier":
+    """Return a classifier for packs that were read, with `model` or the one in force.
+
+    Raises ConfigError when these cannot be used.
+    """
     from workers.classify.stage import Classifier
 
-    return Classifier(load_topics(folder))
+    model = model or model_in_force()
+    try:
+        return Classifier(packs, model)
+    except ValueError as error:  # what the packs' own checks let through
+        raise ConfigError(Problem(file="the topic packs", message=str(error))) from error
 
 
 def topic_json(pack: "TopicPack") -> dict[str, Any]:
@@ -73,15 +102,22 @@ def topic_json(pack: "TopicPack") -> dict[str, Any]:
         "description": pack.description.strip(),
         "version": pack.version,
         "threshold": pack.threshold,
+        "uncertain_from": pack.uncertain_from,
         "iptc": list(pack.iptc),
+        "eurovoc": list(pack.eurovoc),
         "languages": sorted(pack.terms),
     }
 
 
 def folder_mark(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Return a mark that changes when a YAML file of the folder is written, added or removed."""
+    return files_mark(sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))))
+
+
+def files_mark(paths: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+    """Return a mark that changes when one of these files is written, added or removed."""
     found = []
-    for path in sorted(folder.glob("*.yaml")):
+    for path in paths:
         try:
             stat = path.stat()
         except FileNotFoundError:

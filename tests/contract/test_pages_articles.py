@@ -29,7 +29,7 @@ from tests.making import (
     settle_advanced,
 )
 from workers.domain.outcomes import State
-from workers.domain.values import Article, Page
+from workers.domain.values import Article, CountryPair, NamedCountry, NamedOrganisation, Page, TextSpan
 from workers.store.articles import articles_of, write_articles
 from workers.store.engine import make_engine
 from workers.store.pages import forget_old_pages, pages_of, write_pages
@@ -211,11 +211,48 @@ class TestClassified:
                     "topic": "border-cooperation",
                     "probability": 0.1235,
                     "flagged": True,
-                    "evidence": [{"field": "text", "start": 0, "end": 6, "text": "Border"}],
+                    "band": "flagged",
+                    "evidence": [
+                        {"field": "text", "start": 0, "end": 6, "text": "Border", "rule": "border*", "weight": 4.5}
+                    ],
+                    "sentence": {"field": "text", "start": 0, "end": 18, "text": "Border guards met."},
                     "pack_version": "1",
+                    "model": "test 1",
                 }
             ],
+            "countries": [],
+            "organisations": [],
+            "pairs": [],
         }
+
+    def test_the_flag_is_kept_as_the_change_tells_it(self, engine: Engine) -> None:
+        bring(
+            engine, discover(engine), State.CLASSIFIED, [make_classified(0, make_flag(), make_flag("a", sentence=None))]
+        )
+        (change,) = created_changes(engine)
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT * FROM flag ORDER BY topic DESC")).mappings().all()
+            unsaid = connection.execute(text("SELECT topic FROM flag WHERE sentence IS NULL")).scalars().all()
+        assert [
+            {name: row[name] for name in told} for row, told in zip(rows, change.payload["flags"], strict=True)
+        ] == (change.payload["flags"])
+        assert unsaid == ["a"]
+
+    def test_the_change_tells_who_and_where(self, engine: Engine) -> None:
+        value = make_classified(0)
+        span = TextSpan(field="text", start=0, end=6, text="Border")
+        told = {"field": "text", "start": 0, "end": 6, "text": "Border"}
+        named = replace(
+            value.classification,
+            countries=(NamedCountry(code="IR", count=4, share=0.61, spans=(span, span)),),
+            organisations=(NamedOrganisation(id="sco", count=1, spans=(span,)),),
+            pairs=(CountryPair(countries=("IQ", "IR"), count=2, spans=(span,)),),
+        )
+        bring(engine, discover(engine), State.CLASSIFIED, [replace(value, classification=named)])
+        (change,) = created_changes(engine)
+        assert change.payload["countries"] == [{"code": "IR", "share": 0.61, "count": 4, "spans": [told, told]}]
+        assert change.payload["organisations"] == [{"id": "sco", "count": 1, "spans": [told]}]
+        assert change.payload["pairs"] == [{"countries": ["IQ", "IR"], "count": 2, "spans": [told]}]
 
     def test_the_change_tells_what_the_page_said(self, engine: Engine) -> None:
         value = make_classified(

@@ -25,13 +25,13 @@ from workers.domain.values import Entry
 from workers.store.overview import broken_invariants
 from workers.store.pages import forget_old_pages
 from workers.store.reextract import (
-    Wanted,
     count_wanted,
     extract_again,
     read_stored,
     wanted_ids,
     write_new_version,
 )
+from workers.store.wanted import Wanted
 
 MADE = make_article(0, text="Better text.")
 

@@ -30,7 +30,9 @@ TOPICS = [
         "description": "About it.",
         "version": "1",
         "threshold": 0.5,
+        "uncertain_from": 0.2,
         "iptc": ["medtop:11000000"],
+        "eurovoc": ["eurovoc:4452"],
         "languages": ["en", "fa"],
     }
     for name in ("quiet", "sanctions")
@@ -116,11 +118,13 @@ class TestChanges:
 
     def test_an_event_is_whole(self, api: httpx.Client, articles: list[str]) -> None:
         event = get(api, "/v1/changes", limit=1, source="agency")["changes"][0]
-        assert set(event) == {"seq", "event_id", "type", "time", "article"}
+        assert set(event) == {"seq", "event_id", "type", "time", "unflagged", "article"}
         assert event["time"].endswith("Z")
         article = event["article"]
         assert (article["source"]["id"], article["source"]["state_owned"]) == ("agency", False)
-        assert article["flags"][0]["evidence"] == [{"field": "text", "start": 0, "end": 6, "text": "Border"}]
+        assert article["flags"][0]["evidence"] == [
+            {"field": "text", "start": 0, "end": 6, "text": "Border", "rule": "border*", "weight": 4.5}
+        ]
         assert article["published"] == "2026-03-01T12:30:00Z"
 
     def test_a_filtered_reader_gets_to_the_end_too(self, api: httpx.Client, articles: list[str]) -> None:
@@ -328,7 +332,8 @@ class TestTheRest:
         assert contract["openapi"].startswith("3.")
         assert contract["info"]["version"] == "1.2.3"
         assert set(contract["paths"]) == {
-            "/v1/changes", "/v1/articles", "/v1/articles/{article_id}", "/v1/topics", "/v1/sources", "/healthz",
+            "/v1/changes", "/v1/articles", "/v1/articles/{article_id}", "/v1/articles/{article_id}/verdicts",
+            "/v1/topics", "/v1/sources", "/healthz",
         }  # fmt: skip
         for path in contract["paths"].values():
             for operation in path.values():
@@ -355,6 +360,24 @@ class TestTheRest:
                 assert name in shape["required"]
                 node = shape["properties"][name]
                 node = node.get("items", node)
+
+    @pytest.mark.parametrize(
+        ("shape", "fields", "early_ones_have_them"),
+        [
+            ("TopicFlag", {"band", "sentence", "model"}, False),
+            ("EvidenceSpan", {"rule", "weight"}, False),
+            ("ArticleSummary", {"countries", "organisations", "pairs"}, False),
+            ("Country", {"code", "share", "count", "spans"}, True),
+            ("Organisation", {"id", "count", "spans"}, True),
+            ("CountryPair", {"countries", "count", "spans"}, True),
+        ],
+    )
+    def test_the_contract_names_what_came_later(
+        self, api: httpx.Client, shape: str, fields: set[str], early_ones_have_them: bool
+    ) -> None:
+        described = get(api, "/openapi.json")["components"]["schemas"][shape]
+        assert fields <= set(described["properties"])
+        assert {name in described["required"] for name in fields} == {early_ones_have_them}
 
     def test_the_contract_says_what_is_answered_no_less_and_no_more(
         self, api: httpx.Client, articles: list[str]

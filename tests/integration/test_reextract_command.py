@@ -34,7 +34,8 @@ from workers.domain.values import Entry, Page
 from workers.extract.contained import Contained
 from workers.store.overview import broken_invariants
 from workers.store.reading import article_by_id
-from workers.store.reextract import Wanted, wanted_ids
+from workers.store.reextract import wanted_ids
+from workers.store.wanted import Wanted
 
 STORY = [
     "Border guards of both countries met at the bridge on Monday to speak about the winter patrols along the river.",

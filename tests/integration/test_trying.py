@@ -8,6 +8,8 @@ import pytest
 
 from tests.systems import REPOSITORY, wirewatch
 
+#: Of a text that names nobody.
+NOBODY: dict[str, list[Any]] = {"countries": [], "organisations": [], "pairs": []}
 SAMPLES = REPOSITORY / "tests" / "samples" / "newsroom"
 
 
@@ -32,16 +34,31 @@ def test_classify_answers_in_order_with_spans_of_the_given_text() -> None:
     first, second, third = answers("classify", *lines)
     assert [first["id"], second["id"], third["id"]] == ["a", 7, "c"]
     assert "border-cooperation" in {flag["topic"] for flag in first["flags"]}
-    assert second == {"id": 7, "language": "en", "flags": []}
+    assert second == {"id": 7, "language": "en", "flags": [], **NOBODY}
     assert third["language"] == "fa"
     assert "drug-trafficking" in {flag["topic"] for flag in third["flags"]}
     for line, answer in zip(lines, (first, second, third), strict=True):
         for flag in answer["flags"]:
-            assert set(flag) == {"topic", "probability", "flagged", "evidence"}
-            assert flag["flagged"] is True
-            for span in flag["evidence"]:
-                assert set(span) == {"field", "start", "end", "text"}
+            assert set(flag) == {
+                "topic", "probability", "flagged", "band", "evidence", "sentence", "pack_version", "model",
+            }  # fmt: skip
+            assert (flag["flagged"], flag["band"]) == (True, "flagged")
+            for span in (*flag["evidence"], flag["sentence"]):
+                assert set(span) - {"rule", "weight"} == {"field", "start", "end", "text"}
                 assert str(line[span["field"]])[span["start"] : span["end"]] == span["text"]
+
+
+def test_classify_says_who_and_where() -> None:
+    line = {"id": 1, "title": "Iran and Iraq meet", "text": "Interpol was there."}
+    (found,) = answers("classify", line)
+    assert [(one["code"], one["share"]) for one in found["countries"]] == [("IQ", 0.5), ("IR", 0.5)]
+    assert [one["id"] for one in found["organisations"]] == ["interpol"]
+    assert [one["countries"] for one in found["pairs"]] == [["IQ", "IR"]]
+    shown = wirewatch("classify", "-", stdin="Iran and Iraq meet\nInterpol was there.")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[-3:] == [
+        "countries IQ 50%, IR 50%", "organisations interpol", "together IQ and IR",
+    ]  # fmt: skip
 
 
 def test_all_shows_what_stays_below_the_threshold() -> None:
@@ -63,7 +80,7 @@ def test_all_shows_what_stays_below_the_threshold() -> None:
 )
 def test_a_bad_line_gets_an_answer_of_its_own(bad: object, words: str) -> None:
     first, second = answers("classify", bad, {"id": "good", "title": "t", "text": "x"})
-    assert second == {"id": "good", "language": second["language"], "flags": []}
+    assert second == {"id": "good", "language": second["language"], "flags": [], **NOBODY}
     if words:
         assert first["outcome"] == "error"
         assert words in first["error"]
@@ -114,3 +131,13 @@ def test_a_page_inside_the_network_is_not_fetched() -> None:
     refused = wirewatch("extract", "http://127.0.0.1:1/secret")
     assert refused.returncode == 1
     assert "blocked_address" in refused.stderr
+
+
+def test_what_classify_shows_is_obeyed_by_no_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    body = "Joint border\x1b[2J patrols\nThe border\u202e services signed an accord on \x07joint border patrols."
+    file.write_text(body, encoding="utf-8")
+    for words in (("classify",), ("topics", "try")):
+        done = wirewatch(*words, str(file))
+        assert (done.returncode, "border services signed an accord" in done.stdout) == (0, True)
+        assert not any(letter in done.stdout for letter in "\x1b\x07\u202e")

@@ -8,7 +8,8 @@ import re
 import sys
 import unicodedata
 from bisect import bisect_right
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 
 #: Letters that differ by keyboard or habit, not by meaning, and that Unicode does not decompose.
 _SAME_LETTER = {
@@ -32,6 +33,19 @@ _SAME_LETTER = {
 _TATWEEL = "ـ"
 
 
+@cache
+def _simplified() -> dict[str, str]:
+    """Return the simplified form of each traditional Chinese character that our terms need."""
+    table = files("workers.classify").joinpath("data", "traditional.tsv").read_text("utf-8")
+    rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
+    return {old: new for new, forms in rows for old in forms}
+
+
+def is_traditional(text: str) -> bool:
+    """Return whether `text` has a traditional Chinese character that folds to a simplified one."""
+    return not text.isascii() and any(c in _simplified() for c in text)
+
+
 def _fold_character(character: str) -> str:
     category = unicodedata.category(character)
     if character == _TATWEEL or category in {"Mn", "Me"}:
@@ -41,7 +55,7 @@ def _fold_character(character: str) -> str:
     if not character.isalnum():
         return " "
     decomposed = unicodedata.normalize("NFKD", character).casefold()
-    kept = (_SAME_LETTER.get(c, c) for c in decomposed if c.isalnum() and c != _TATWEEL)
+    kept = (_SAME_LETTER.get(c) or _simplified().get(c, c) for c in decomposed if c.isalnum() and c != _TATWEEL)
     # NFC puts Korean syllables together again; for all other scripts nothing is left to compose.
     folded = unicodedata.normalize("NFC", "".join(kept))
     return "".join(str(unicodedata.digit(c)) if c.isdigit() and not c.isascii() else c for c in folded) or " "

@@ -5,6 +5,7 @@ stand before a word depends on the script: nothing in Latin or Cyrillic (no "yne
 Arabic and Hebrew write together with the next one, anything in Chinese, which does not separate words.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,6 +24,10 @@ _CLITICS = frozenset(
 )
 _LONGEST_CLITIC = max(map(len, _CLITICS))
 _ARTICLES = ("ال", "ה")
+
+#: What follows a stem has at most so many letters. Longer is no word but a text without spaces, or made up to be shown
+#: whole wherever evidence is.
+LONGEST_ENDING = 60
 
 
 class Hit(NamedTuple):
@@ -49,13 +54,17 @@ class _Pattern:
     joins: bool  # Arabic or Hebrew: short words before it may be written together with it
 
 
+_CHINESE = re.compile("[\u3400-\u9fff]")
+_JOINING = re.compile("[\u0590-\u06ff]")
+
+
 def _is_chinese(text: str) -> bool:
-    return any("\u3400" <= c <= "\u9fff" for c in text)
+    return not text.isascii() and _CHINESE.search(text) is not None
 
 
 def _joins_words(text: str) -> bool:
     """Return whether the script is Arabic or Hebrew."""
-    return any("\u0590" <= c <= "\u06ff" for c in text)
+    return not text.isascii() and _JOINING.search(text) is not None
 
 
 def is_short(term: str) -> bool:
@@ -102,7 +111,10 @@ class Matcher:
             head, pattern = _compile(number, term)
             heads.setdefault(head, []).append(pattern)
         self._patterns = list(heads.values())
+        #: Those of which the head may be followed by more letters.
+        self._stems = [[pattern for pattern in patterns if pattern.last_is_stem] for patterns in heads.values()]
         self._anywhere = [_is_chinese(head) for head in heads]
+        self._joins = [patterns[0].joins for patterns in heads.values()]  # one head, one script
         self._automaton = AhoCorasick(list(heads))
 
     def find(self, plain: str) -> Iterator[Hit]:
@@ -112,9 +124,11 @@ class Matcher:
                 for pattern in self._patterns[head]:
                     yield Hit(pattern.term, start, end)
                 continue
-            for pattern in self._patterns[head]:
-                if pattern.joins and not _begins_word(plain, start):
-                    continue
+            # most heads are found inside longer words: those go before any pattern is looked at
+            patterns = self._patterns[head] if plain[end] == " " else self._stems[head]
+            if not patterns or (self._joins[head] and not _begins_word(plain, start)):
+                continue
+            for pattern in patterns:
                 last = _end_of(pattern, plain, end)
                 if last is not None:
                     yield Hit(pattern.term, start + pattern.pad, last)
@@ -130,8 +144,8 @@ def _end_of(pattern: _Pattern, plain: str, at: int) -> int | None:
     """Return where the term ends whose head ends at `at`, or None when the rest of it is not there."""
     is_stem = pattern.last_is_stem
     for word in pattern.tail:
-        space = plain.find(" ", at) if is_stem else at
-        if plain[space] != " ":
+        space = _end_of_word(plain, at) if is_stem else at
+        if space is None or plain[space] != " ":
             return None
         begin = space + 1
         if not plain.startswith(word.letters, begin):
@@ -143,5 +157,11 @@ def _end_of(pattern: _Pattern, plain: str, at: int) -> int | None:
             begin += len(article)
         at, is_stem = begin + len(word.letters), word.is_stem
     if is_stem:
-        return plain.find(" ", at)
+        return _end_of_word(plain, at)
     return at if plain[at] == " " else None
+
+
+def _end_of_word(plain: str, at: int) -> int | None:
+    """Return where the word ends whose stem ends at `at`, or None when it is too long for one."""
+    space = plain.find(" ", at, at + LONGEST_ENDING + 1)
+    return space if space >= 0 else None

@@ -1,17 +1,17 @@
-"""From hits to a probability: what a hit weighs, by where it stands and how often it was seen.
+"""From hits to a score: what a hit weighs, by where it stands and how often it was seen.
 
 Score of a topic = sum over its terms and rules of
     weight x (place of the best hit + a falling share of the places of its repeats)
 where the place of a hit is the pack's title weight, its lead weight, or a share that falls with the distance from the
-beginning of the text. Probability = logistic(score - MIDPOINT).
+beginning of the text. What a score is worth is learned (workers/classify/model.py).
 """
 
-import math
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-#: The score at which a topic is as likely as not: one strong term (weight 3) told once in the lead (x 1.5) is enough.
+#: The score at which a topic is about as likely as not: one strong term (weight 3) told once in the lead (x 1.5).
 MIDPOINT = 4.0
 
 #: News is written in the inverted pyramid: the lead answers who, what, where in about this many characters.
@@ -28,6 +28,11 @@ HALF_AT = 2000
 #: The second mention of a term adds 30 % of a first one, the third 9 %: a word repeated is not new evidence. (0.2 to
 #: 0.3 measured best on labelled news; at 0.5 three times as many quiet items are flagged.)
 REPEAT = 0.3
+
+
+def lead_of(language: str) -> int:
+    """Return how many characters of a text are its lead."""
+    return LEAD_CHARACTERS_CHINESE if language == "zh" else LEAD_CHARACTERS
 
 
 class Span(NamedTuple):
@@ -99,9 +104,7 @@ def total(weighted_places: Iterable[tuple[int, float, float]]) -> float:
     )
 
 
-def probability(score: float) -> float:
-    """Return the logistic of a score, between 0 and 1."""
-    return 1.0 / (1.0 + math.exp(min(MIDPOINT - score, 700.0)))
+_CHINESE = re.compile("[\u3400-\u9fff]+")
 
 
 def words_between(plain: str, start: int, end: int) -> int:
@@ -109,7 +112,7 @@ def words_between(plain: str, start: int, end: int) -> int:
     spaces = plain.count(" ", start, end)
     if plain[start] < "\u3400":
         return spaces
-    return spaces + sum("\u3400" <= c <= "\u9fff" for c in plain[start:end]) // 2
+    return spaces + sum(map(len, _CHINESE.findall(plain, start, end))) // 2
 
 
 def near(groups: Sequence[Sequence[tuple[int, int]]], within: int, plain: str) -> list[tuple[int, int]]:

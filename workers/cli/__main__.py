@@ -2,4 +2,5 @@
 
 from workers.cli.main import main
 
-main()
+if __name__ == "__main__":  # a helper process imports this file once more, under another name
+    main()

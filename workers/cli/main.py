@@ -17,7 +17,10 @@ FAMILIES = {
     "simulate": ("simulate",),
     "sources": ("sources",),
     "topics": ("topics",),
+    "train": ("train",),
+    "review": ("review",),
     "reextract": ("reextract",),
+    "reclassify": ("reclassify",),
     "services": ("migrate", "worker", "beat", "api", "flower"),
 }
 

@@ -3,10 +3,10 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
-from difflib import get_close_matches, unified_diff
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import UTC
+from difflib import unified_diff
 from typing import Annotated
 from uuid import UUID
 
@@ -14,22 +14,19 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from config.settings import load_settings
 from workers.addresses import database_url, located
 from workers.bootstrap import Steps
+from workers.cli.again import Since, Sources, ending_in_words, refuse_unknown_sources, tracked
 from workers.cli.reextracting import CHANGES, Look, Verdict, look_again
-from workers.domain.errors import Unavailable, WirewatchError
 from workers.domain.values import Article
 from workers.store.ledger import Ledger
-from workers.store.overview import list_sources
-from workers.store.reextract import Wanted, count_wanted, wanted_ids
+from workers.store.reextract import count_wanted, wanted_ids
 from workers.store.revision import check_schema
+from workers.store.wanted import Wanted
 
 console = Console(highlight=False)
 
@@ -39,8 +36,6 @@ BATCH = 10
 SAMPLES, SAMPLE_LINES, SAMPLE_WIDTH = 5, 12, 160
 #: Lines of a text that are compared for a sample: the comparison takes time with the square of them.
 COMPARED_LINES = 500
-#: What a shell says of a program that ended by Ctrl-C: 128 and the number of SIGINT.
-EXIT_INTERRUPTED = 130
 MEANS = {
     Verdict.SAME: "nothing to do",
     Verdict.FACTS: "title and text are the same: no new version",
@@ -61,10 +56,8 @@ def add_to(app: typer.Typer) -> None:
 
 
 def reextract(
-    sources: Annotated[list[str] | None, typer.Option("--source", metavar="ID", help="Only these; repeatable.")] = None,
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Discovered on that day or later.")
-    ] = None,
+    sources: Sources = None,
+    since: Since = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many pages, the oldest first.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")] = False,
@@ -77,8 +70,8 @@ def reextract(
     ledger = steps.ledger
     wanted = Wanted(sources=tuple(sources or ()), since=since.replace(tzinfo=UTC) if since else None)
     threads = jobs or os.cpu_count() or 1
-    try:
-        _refuse_unknown(ledger.engine, wanted.sources)
+    with closing(steps), ending_in_words(console):
+        refuse_unknown_sources(ledger.engine, wanted.sources)
         total = min(count_wanted(ledger.engine, wanted), limit or sys.maxsize)
         changed = _show(ledger, wanted_ids(ledger.engine, wanted, limit=limit, size=BATCH), total, threads)
         if dry_run or not changed:
@@ -86,23 +79,6 @@ def reextract(
         if not yes:
             typer.confirm(f"Apply to {len(changed)} entries?", abort=True)
         _apply(ledger, changed, threads)
-    except KeyboardInterrupt:
-        console.print("stopped; what was applied stays, and run again it goes on from there")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    except OperationalError as error:
-        raise Unavailable(f"the database does not answer: {str(error).splitlines()[0]}") from error
-    finally:
-        steps.close()
-
-
-def _refuse_unknown(engine: Engine, sources: Iterable[str]) -> None:
-    known = {row["id"] for row in list_sources(engine)}
-    for one in sources:
-        if one not in known:
-            near = get_close_matches(one, known, n=3)
-            raise WirewatchError(
-                f"no source has the id {one!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")
-            )
 
 
 def _show(ledger: Ledger, batches: Iterable[Sequence[UUID]], total: int, jobs: int) -> list[UUID]:
@@ -110,7 +86,7 @@ def _show(ledger: Ledger, batches: Iterable[Sequence[UUID]], total: int, jobs: i
     counts: Counter[Verdict] = Counter()
     changed: list[UUID] = []
     samples: list[Look] = []
-    with _tracked(look_again(ledger, batches, jobs=jobs), total, "extracting") as looks:
+    with tracked(look_again(ledger, batches, jobs=jobs), total, "extracting") as looks:
         for look in looks:
             counts[look.verdict] += 1
             if look.verdict in CHANGES:
@@ -126,21 +102,13 @@ def _show(ledger: Ledger, batches: Iterable[Sequence[UUID]], total: int, jobs: i
 def _apply(ledger: Ledger, changed: Sequence[UUID], jobs: int) -> None:
     """Extract those once more, each applied in a transaction of its own: whenever it ends, all is consistent."""
     batches = (changed[start : start + BATCH] for start in range(0, len(changed), BATCH))
-    with _tracked(look_again(ledger, batches, jobs=jobs, apply=True), len(changed), "applying") as looks:
+    with tracked(look_again(ledger, batches, jobs=jobs, apply=True), len(changed), "applying") as looks:
         counts = Counter(look.verdict for look in looks)
     done = sum(counts[one] for one in CHANGES)
     console.print(f"{done} of {len(changed)} applied; the workers publish them")
     for one, count in counts.items():
         if one not in CHANGES:
             console.print(f"{count} {one}: {MEANS[one]}")
-
-
-@contextmanager
-def _tracked(looks: Generator[Look], total: int, word: str) -> Iterator[Iterable[Look]]:
-    """Give the looks, with a progress bar on standard error when somebody sits there; end the work in any case."""
-    told = Console(stderr=True)
-    with closing(looks), Progress(console=told, transient=True, disable=not told.is_terminal) as progress:
-        yield progress.track(looks, total, description=word)
 
 
 def _print_counts(counts: Counter[Verdict]) -> None:

@@ -1,9 +1,8 @@
 """Today's extractor over stored pages, on several helper processes at once, beside what readers have."""
 
 import threading
-from collections import deque
 from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
+from workers.cli.again import in_order
 from workers.domain.outcomes import Advanced, Dropped, Outcome
 from workers.domain.values import Article
 from workers.extract.contained import Contained
@@ -75,13 +75,7 @@ def look_again(ledger: Ledger, batches: Iterable[Sequence[UUID]], *, jobs: int, 
             readers.put(stack.enter_context(Contained()))
         pool = stack.enter_context(ThreadPoolExecutor(jobs))
         stack.callback(ended.set)  # comes first: whoever stops listening waits for one page a thread, not for a batch
-        waiting: deque[Future[list[Look]]] = deque()
-        for ids in batches:
-            waiting.append(pool.submit(work, ids))
-            if len(waiting) > 2 * jobs:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+        yield from in_order(lambda ids: pool.submit(work, ids), batches, ahead=2 * jobs)
 
 
 def _look(stored: Stored, reader: Contained) -> tuple[Stored, Look]:

@@ -1,6 +1,7 @@
 """How things look in a terminal. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -9,15 +10,33 @@ from typing import Any
 ENDS = re.compile(r"[.!?؟۔](?=\s|$)|[。！？\n]")
 LONGEST = 160
 
+#: Joiners that Persian, Arabic and Indic words need; other invisible characters may turn a line round in a terminal.
+_JOINERS = "\u200c\u200d"
+
+
+def printable(text: str) -> str:
+    """Return a publisher's text on one line without what a terminal obeys: control and direction characters."""
+    return " ".join("".join(map(_harmless, text)).split())
+
+
+def _harmless(letter: str) -> str:
+    category = unicodedata.category(letter)
+    if category in {"Cc", "Zl", "Zp"}:
+        return " "
+    return "" if category in {"Cf", "Cs"} and letter not in _JOINERS else letter
+
 
 def sentence_around(article: Mapping[str, Any], span: Mapping[str, Any]) -> str:
-    """Return the sentence of an article (`title`, `text`) around a piece of evidence, at most 160 characters of it."""
+    """Return the sentence of an article (`title`, `text`) around a piece of evidence, printable.
+
+    At most 160 characters of it.
+    """
     text: str = article[span["field"]]
     before = [match.end() for match in ENDS.finditer(text, 0, span["start"])]
     after = ENDS.search(text, span["end"])
     start, stop = (before[-1] if before else 0), (after.end() if after else len(text))
     if stop - start <= LONGEST:
-        return " ".join(text[start:stop].split())
+        return printable(text[start:stop])
     # keep the evidence in sight, and words whole
     left = max(start, span["start"] - (LONGEST - min(LONGEST, span["end"] - span["start"])) // 2)
     right = min(stop, left + LONGEST)
@@ -25,7 +44,7 @@ def sentence_around(article: Mapping[str, Any], span: Mapping[str, Any]) -> str:
         left = space
     if right < stop and (space := text.rfind(" ", span["end"], right)) != -1:
         right = space
-    return ("… " if left > start else "") + " ".join(text[left:right].split()) + (" …" if right < stop else "")
+    return ("… " if left > start else "") + printable(text[left:right]) + (" …" if right < stop else "")
 
 
 def ago(moment: datetime | None, now: datetime) -> str:

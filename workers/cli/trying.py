@@ -19,13 +19,13 @@ from rich.text import Text
 from config.settings import Settings, load_settings
 from workers.bootstrap import extract_page, utc_now
 from workers.cli.asking import asker
-from workers.cli.shown import sentence_around
+from workers.cli.shown import printable, sentence_around
 from workers.domain.errors import ConfigError, Problem, WirewatchError
 from workers.domain.outcomes import Advanced, Dropped, Unchanged
 from workers.domain.values import Entry, FeedEntry, Page, Source
 from workers.fetch.stage import fetch_page
 from workers.packs import make_classifier
-from workers.store.articles import article_json, flag_json
+from workers.store.articles import article_json, flag_json, names_json
 
 console = Console(highlight=False)
 #: Stands in for the ledger's row where there is none.
@@ -82,24 +82,34 @@ def classify_command(
         return
     article = article_of(what)
     found = classify({"id": what, **article})
-    console.print(f"[bold]{escape(article['title'])}[/]  [dim]{found['language']}[/]")
+    console.print(f"[bold]{escape(printable(article['title']))}[/]  [dim]{found['language']}[/]")
     for flag in found["flags"]:
-        console.print(
-            f"[bold]{flag['topic']}[/] {flag['probability']:.2f}{'' if flag['flagged'] else ' (not flagged)'}"
-        )
+        console.print(f"[bold]{flag['topic']}[/] {flag['probability']:.2f} {flag['band']}")
         for sentence, words in list(sentences_of(article, flag["evidence"]).items())[:3]:
             shown = Text(f"    {sentence}", style="dim")
-            shown.highlight_words(words, style="not dim bold")
+            shown.highlight_words(filter(None, words), style="not dim bold")
             console.print(shown)
     if not found["flags"]:
         console.print("[dim]no flag[/]")
+    for kind, names in named_in(found).items():
+        console.print(f"[dim]{kind}[/] {', '.join(names)}")
+
+
+def named_in(found: dict[str, Any]) -> dict[str, list[str]]:
+    """Return who and where by kind, the weightiest first; no kind of which nothing is named."""
+    kinds = {
+        "countries": [f"{one['code']} {one['share']:.0%}" for one in found["countries"]],
+        "organisations": [one["id"] for one in found["organisations"]],
+        "together": [" and ".join(one["countries"]) for one in found["pairs"]],
+    }
+    return {kind: names for kind, names in kinds.items() if names}
 
 
 def sentences_of(article: dict[str, str], evidence: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return each sentence that holds evidence, once, with the words that raised the flag."""
+    """Return each sentence that holds evidence, once, with the words that raised the flag; all of it printable."""
     found: dict[str, list[str]] = {}
     for span in evidence:
-        found.setdefault(sentence_around(article, span), []).append(" ".join(span["text"].split()))
+        found.setdefault(sentence_around(article, span), []).append(printable(span["text"]))
     return found
 
 
@@ -132,14 +142,10 @@ def classifying(settings: Settings, *, every: bool) -> Callable[[dict[str, Any]]
         title, text = _string(line, "title", ""), _string(line, "text", "")
         language, _ = detect(f"{title}\n{text}")
         found = classifier.classify(title, text, language)
-        flags = [_without_version(flag_json(one)) for one in found.flags if one.flagged or every]
-        return {"language": language, "flags": flags}
+        flags = [flag_json(one, found.model) for one in found.flags if one.flagged or every]
+        return {"language": language, "flags": flags, **names_json(found)}
 
     return classify
-
-
-def _without_version(flag: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in flag.items() if name != "pack_version"}
 
 
 def article_of(what: str) -> dict[str, str]:

@@ -5,10 +5,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, TimeoutError  # noqa: A004  (no connection is free)
 
 from workers.deliver.contract import (
@@ -24,10 +23,12 @@ from workers.deliver.contract import (
 )
 from workers.deliver.event import event_of
 from workers.deliver.metrics import render
+from workers.deliver.refusals import NO_ARTICLE, only_known_parameters, refuse_unknown
+from workers.deliver.verdicts import verdict_routes
 from workers.domain.outcomes import FeedOutcome
 from workers.store.changes import changes_after, last_seq, stream_trouble
 from workers.store.overview import Pulse, flow, list_sources, pulse
-from workers.store.reading import article_by_id, list_articles, was_flagged
+from workers.store.reading import article_by_id, list_articles
 
 MOST = 500
 
@@ -106,8 +107,10 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
         with engine.connect() as connection:
             found = article_by_id(connection, article_id)
         if found is None:
-            raise HTTPException(404, "no classified article has this id")
+            raise HTTPException(404, NO_ARTICLE)
         return JSONResponse(found)
+
+    api.include_router(verdict_routes(engine, topics))
 
     @api.get("/v1/topics", tags=["configuration"])
     def list_topics() -> Topics:
@@ -144,32 +147,6 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
         return Response(render(flow(engine), list_sources(engine)), media_type=CONTENT_TYPE_LATEST)
 
     return api
-
-
-def only_known_parameters(request: Request) -> None:
-    """Refuse a query parameter that the address does not have: `topics=` must not read as everything.
-
-    Raises RequestValidationError.
-    """
-    known = {one.alias for one in request.scope["route"].dependant.query_params}
-    unknown = [name for name in request.query_params if name not in known]
-    if unknown:
-        problem = f"no such parameter; there are {', '.join(sorted(known)) or 'none'}"
-        raise RequestValidationError(
-            [{"type": "unknown_parameter", "loc": ("query", name), "msg": problem, "input": name} for name in unknown]
-        )
-
-
-def refuse_unknown(connection: Connection, topic: str | None, packs: list[dict[str, Any]]) -> None:
-    """Refuse a topic that no pack in force has and no article ever had: a typing error must not read as an empty log.
-
-    Raises RequestValidationError, which is answered like any other bad parameter.
-    """
-    known = sorted(one["id"] for one in packs)
-    if topic is None or topic in known or was_flagged(connection, topic):
-        return
-    problem = f"no topic has this id; known are: {', '.join(known)}"
-    raise RequestValidationError([{"type": "unknown_topic", "loc": ("query", "topic"), "msg": problem, "input": topic}])
 
 
 #: Seconds without a tick after which somebody must be told (RELIABILITY.md Q16).

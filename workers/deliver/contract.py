@@ -10,6 +10,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from workers.domain.values import Band
+
 
 class Shape(BaseModel):
     """A JSON object that may grow: readers ignore names that they do not know."""
@@ -28,13 +30,20 @@ class SourceReference(Shape):
     state_owned: bool
 
 
-class EvidenceSpan(Shape):
-    """A span that raised a flag: `article[field][start:end] == text`, counted in Unicode characters."""
+class Span(Shape):
+    """A piece of the stored article: `article[field][start:end] == text`, counted in Unicode characters."""
 
     field: Literal["title", "text"]
     start: int
     end: int
     text: str
+
+
+class EvidenceSpan(Span):
+    """A span that raised a flag. Fields with a default are not in changes of early versions."""
+
+    rule: str | None = Field(default=None, description="What fired: a term as its pack writes it, or a rule.")
+    weight: float | None = Field(default=None, description="Its points times its place: title, lead or body.")
 
 
 class TopicFlag(Shape):
@@ -43,8 +52,39 @@ class TopicFlag(Shape):
     topic: str
     probability: float = Field(ge=0, le=1)
     flagged: bool = Field(description="Whether the probability reaches the pack's threshold.")
-    evidence: list[EvidenceSpan]
+    band: Band | None = Field(
+        default=None, description="How the probability is read, as the pack says: uncertain wants a person's look."
+    )
+    evidence: list[EvidenceSpan] = Field(description="The strongest first.")
+    sentence: Span | None = Field(default=None, description="The sentence around the strongest evidence.")
     pack_version: str
+    model: str | None = Field(default=None, description="Name and version of the classifier that said it.")
+
+
+class Named(Shape):
+    """Where something is named."""
+
+    count: int = Field(description="How often.")
+    spans: list[Span] = Field(description="The first places.")
+
+
+class Country(Named):
+    """A country that the article names, by name, people, capital or seat of power."""
+
+    code: str = Field(description="ISO 3166-1 alpha-2.")
+    share: float = Field(ge=0, le=1, description="Of the weight of all its mentions of countries; the title's is most.")
+
+
+class Organisation(Named):
+    """An international organisation that the article names."""
+
+    id: str = Field(description="Wirewatch's own; docs/topics.md has the list.")
+
+
+class CountryPair(Named):
+    """Two countries that a sentence tells to act together, or names as one."""
+
+    countries: tuple[str, str] = Field(description="In alphabetical order.")
 
 
 class Dateline(Shape):
@@ -94,6 +134,9 @@ class ArticleSummary(Shape):
     duplicate_of: UUID | None = Field(description="The article that had the same text first.")
     model: str
     flags: list[TopicFlag] = Field(description="Every topic with any evidence.")
+    countries: list[Country] = Field(default=[], description="The one with the greatest share first.")
+    organisations: list[Organisation] = Field(default=[], description="The one that is named most first.")
+    pairs: list[CountryPair] = Field(default=[], description="Countries that act together, in the order of the text.")
 
 
 class FullArticle(ArticleSummary):
@@ -109,6 +152,7 @@ class Change(Shape):
     event_id: UUID = Field(description="Never changes; an event seen twice has the same one.")
     type: Literal["created", "updated", "reclassified", "withdrawn"]
     time: datetime = Field(description="When the change was written. Not in the order of `seq`.")
+    unflagged: list[str] = Field(default=[], description="Topics that the article lost: flagged before, not any more.")
     article: ArticleSummary = Field(description="The article as it was then; its text is at /v1/articles/{id}.")
 
 
@@ -134,8 +178,10 @@ class Topic(Shape):
     name: str
     description: str
     version: str
-    threshold: float
+    threshold: float = Field(description="Flagged from this probability on.")
+    uncertain_from: float = Field(description="Uncertain from here to the threshold.")
     iptc: list[str] = Field(description="Media topics of the IPTC that come near it.")
+    eurovoc: list[str] = Field(description="Concepts of EuroVoc that come near it.")
     languages: list[str]
 
 

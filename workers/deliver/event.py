@@ -10,5 +10,6 @@ def event_of(row: Any) -> dict[str, Any]:
         "event_id": str(row["event_id"]),
         "type": row["type"],
         "time": row["created_at"].isoformat().replace("+00:00", "Z"),
+        "unflagged": row["unflagged"],
         "article": row["payload"],
     }

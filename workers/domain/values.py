@@ -5,6 +5,7 @@ Source -> Entry -> Page -> Article -> Flag -> Change
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from workers.domain.outcomes import Hop
@@ -159,8 +160,8 @@ class PastText:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
-    """A span of the stored text that raised a flag: `getattr(article, field)[start:end] == text`."""
+class TextSpan:
+    """A piece of the stored article: `getattr(article, field)[start:end] == text`, in Unicode characters."""
 
     field: str  # title | text
     start: int
@@ -169,19 +170,64 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence(TextSpan):
+    """A span that raised a flag: what fired, and how much it counts."""
+
+    rule: str = ""  # the term as the pack writes it, or a rule of the pack: "border + together within 8"
+    weight: float = 0.0  # points times place (title, lead, body), two digits; repeats count less
+
+
+#: How a probability is read: raised, worth a person's look, or neither. The pack says where each begins.
+Band = Literal["flagged", "uncertain", "not flagged"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Flag:
     """What the classifier says of one topic for one article."""
 
     topic: str
     probability: float  # 0..1
-    flagged: bool  # probability reaches the pack's threshold
-    evidence: tuple[Evidence, ...] = ()
+    band: Band
+    flagged: bool  # the band is "flagged": the probability reaches the pack's threshold
+    evidence: tuple[Evidence, ...] = ()  # the strongest first
+    sentence: TextSpan | None = None  # around the strongest evidence
     pack_version: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NamedCountry:
+    """A country that an article names."""
+
+    code: str  # ISO 3166-1 alpha-2
+    count: int  # mentions
+    share: float  # of the weight of all mentions of countries, 0..1; one in the title weighs most
+    spans: tuple[TextSpan, ...]  # of the first mentions
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedOrganisation:
+    """An international organisation that an article names."""
+
+    id: str  # one of `workers.domain.organisations`
+    count: int
+    spans: tuple[TextSpan, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CountryPair:
+    """Two countries that a sentence tells to act together."""
+
+    countries: tuple[str, str]  # codes, in alphabetical order
+    count: int  # sentences
+    spans: tuple[TextSpan, ...]  # from one name to the other, with the word that joins them
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Classification:
-    """Every flag with any evidence, and what made them. No flag is a result, not a failure."""
+    """Every flag with any evidence, who and where, and what made them. No flag is a result, not a failure."""
 
     flags: tuple[Flag, ...] = ()
     model: str = ""  # name and version of the classifier
+    countries: tuple[NamedCountry, ...] = ()  # the one with the greatest share first
+    organisations: tuple[NamedOrganisation, ...] = ()  # the one named most first
+    pairs: tuple[CountryPair, ...] = ()  # in the order of the text

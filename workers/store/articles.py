@@ -1,6 +1,6 @@
 """Articles, their flags and the change that tells of them: one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,17 @@ from sqlalchemy.dialects.postgresql import insert
 
 from workers.domain.outcomes import Dropped
 from workers.domain.sites import accepted_canonical
-from workers.domain.values import Article, Classification, Entry, Evidence, Flag
+from workers.domain.values import (
+    Article,
+    Classification,
+    CountryPair,
+    Entry,
+    Evidence,
+    Flag,
+    NamedCountry,
+    NamedOrganisation,
+    TextSpan,
+)
 from workers.store.identity import take_identities
 from workers.store.ledger import Claim
 from workers.store.schema import article, change, entry, flag, story
@@ -106,38 +116,63 @@ def is_new_version(made: Article, published: Article) -> bool:
 def write_classified(connection: Connection, made: Sequence[tuple[Entry, Classified]]) -> dict[UUID, Dropped]:
     """Publish: flags, the link to an earlier twin, and exactly one change for each version of an article."""
     firsts = _first_of_each_story(connection, made)
-    flags = [
-        {
-            "entry_id": one.id,
-            "version": one.version + 1,
-            "topic": mark.topic,
-            "probability": mark.probability,
-            "flagged": mark.flagged,
-            "evidence": [span_json(span) for span in mark.evidence],
-            "pack_version": mark.pack_version,
-            "model": value.classification.model,
-        }
-        for one, value in made
-        for mark in value.classification.flags
-    ]
+    flagged = _flagged_before(connection, [one.id for one, _ in made if one.version])
+    flags = [row for one, value in made for row in flag_rows(one.id, one.version + 1, value.classification)]
     if flags:
         connection.execute(insert(flag).on_conflict_do_nothing(), flags)
     connection.execute(
-        insert(change).on_conflict_do_nothing(index_elements=["entry_id", "type", "version"]),
+        insert(change).on_conflict_do_nothing(index_elements=["entry_id", "version", "revision"]),
         [
             {
                 "event_id": uuid_utils.compat.uuid7(),
                 "entry_id": one.id,
                 "version": one.version + 1,
                 "type": "updated" if one.version else "created",
-                "payload": snapshot(one, value, firsts[value.fingerprint]),
+                "payload": (told := snapshot(one, value, firsts[value.fingerprint])),
+                "unflagged": sorted(flagged.get(one.id, set()) - flagged_in(told)),
             }
             for one, value in made
         ],
     )
     ids = [one.id for one, _ in made]
-    connection.execute(update(entry).where(entry.c.id.in_(ids)).values(version=entry.c.version + 1))
+    connection.execute(update(entry).where(entry.c.id.in_(ids)).values(version=entry.c.version + 1, revision=0))
     return {}
+
+
+def flag_rows(one: UUID, version: int, found: Classification) -> list[dict[str, Any]]:
+    """Return the flags of an article's version as their table keeps them."""
+    return [
+        {
+            "entry_id": one,
+            "version": version,
+            "topic": mark.topic,
+            "probability": mark.probability,
+            "flagged": mark.flagged,
+            "evidence": [evidence_json(span) for span in mark.evidence],
+            "pack_version": mark.pack_version,
+            "model": found.model,
+            "band": mark.band,
+            "sentence": span_json(mark.sentence) if mark.sentence else None,
+        }
+        for mark in found.flags
+    ]
+
+
+def flagged_in(told: Mapping[str, Any]) -> set[str]:
+    """Return the topics that an article is flagged with, as a change tells it."""
+    return {mark["topic"] for mark in told["flags"] if mark["flagged"]}
+
+
+def _flagged_before(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, set[str]]:
+    """Return the topics that readers have of these entries."""
+    if not ids:
+        return {}
+    last = and_(flag.c.entry_id == entry.c.id, flag.c.version == entry.c.version)
+    query = select(flag.c.entry_id, flag.c.topic).join(entry, last).where(entry.c.id.in_(ids), flag.c.flagged)
+    found: dict[UUID, set[str]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.entry_id, set()).add(row.topic)
+    return found
 
 
 def _first_of_each_story(connection: Connection, made: Sequence[tuple[Entry, Classified]]) -> dict[str, UUID]:
@@ -169,8 +204,7 @@ def snapshot(one: Entry, value: Classified, first: UUID) -> dict[str, Any]:
             "state_owned": one.source.state_owned,
         },
         "duplicate_of": None if first == one.id else str(first),
-        "model": value.classification.model,
-        "flags": [flag_json(mark) for mark in value.classification.flags],
+        **classification_json(value.classification),
     }
 
 
@@ -204,19 +238,49 @@ def _dateline(facts: Article) -> dict[str, str | None] | None:
     return {"place": place, "agency": agency} if place or agency else None
 
 
-def flag_json(mark: Flag) -> dict[str, Any]:
+def classification_json(found: Classification) -> dict[str, Any]:
+    """Return what the classifier says of an article: this is what a `reclassified` change replaces."""
+    return {
+        "model": found.model,
+        "flags": [flag_json(mark, found.model) for mark in found.flags],
+        **names_json(found),
+    }
+
+
+def flag_json(mark: Flag, model: str) -> dict[str, Any]:
     """Return one flag as downstream reads it. The same shape everywhere: change log, API, `classify --jsonl`."""
     return {
         "topic": mark.topic,
         "probability": round(mark.probability, 4),
         "flagged": mark.flagged,
-        "evidence": [span_json(span) for span in mark.evidence],
+        "band": mark.band,
+        "evidence": [evidence_json(span) for span in mark.evidence],
+        "sentence": span_json(mark.sentence) if mark.sentence else None,
         "pack_version": mark.pack_version,
+        "model": model,
     }
 
 
-def span_json(span: Evidence) -> dict[str, Any]:
-    """Return a span of evidence as downstream reads it. (`dataclasses.asdict` takes ten times as long.)"""
+def names_json(found: Classification) -> dict[str, Any]:
+    """Return who and where as downstream reads it."""
+    return {
+        "countries": [{"code": one.code, "share": one.share, **_mentions(one)} for one in found.countries],
+        "organisations": [{"id": one.id, **_mentions(one)} for one in found.organisations],
+        "pairs": [{"countries": list(one.countries), **_mentions(one)} for one in found.pairs],
+    }
+
+
+def _mentions(one: NamedCountry | NamedOrganisation | CountryPair) -> dict[str, Any]:
+    return {"count": one.count, "spans": [span_json(span) for span in one.spans]}
+
+
+def evidence_json(span: Evidence) -> dict[str, Any]:
+    """Return a piece of evidence as downstream reads it."""
+    return span_json(span) | {"rule": span.rule, "weight": span.weight}
+
+
+def span_json(span: TextSpan) -> dict[str, Any]:
+    """Return a span of the article as downstream reads it. (`dataclasses.asdict` takes ten times as long.)"""
     return {"field": span.field, "start": span.start, "end": span.end, "text": span.text}
 
 

@@ -8,7 +8,7 @@ lock, numbers what is committed. `seq` has no gaps, never goes back, and everyth
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 
@@ -67,7 +67,10 @@ def last_seq(connection: Connection) -> int:
 def changes_after(
     connection: Connection, after: int, limit: int, *, until: int | None = None, **only: str | None
 ) -> list[RowMapping]:
-    """Return changes with `after < seq <= until`, in order. `only`: topic (flagged), language, source, country."""
+    """Return changes with `after < seq <= until`, in order. `only`: topic, language, source, country.
+
+    Of a topic: what is flagged with it, and what is not any more.
+    """
     query = select(change).where(change.c.seq > after).order_by(change.c.seq).limit(limit)
     if until is not None:
         query = query.where(change.c.seq <= until)
@@ -77,11 +80,16 @@ def changes_after(
     return list(connection.execute(query).mappings())
 
 
+def was_unflagged(topic: str) -> ColumnElement[bool]:
+    """Return the condition that a change took a topic's flag away. (Both halves: the index is of the few that did.)"""
+    return and_(func.cardinality(change.c.unflagged) > 0, change.c.unflagged.contains([topic]))
+
+
 def _matches(name: str, wanted: str) -> Any:
     payload = change.c.payload
     match name:
         case "topic":
-            return payload.contains({"flags": [{"topic": wanted, "flagged": True}]})
+            return or_(payload.contains({"flags": [{"topic": wanted, "flagged": True}]}), was_unflagged(wanted))
         case "language":
             return payload["language"].as_string() == wanted
         case "source":

@@ -3,8 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, exists, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
 
+from workers.store.changes import was_unflagged
 from workers.store.schema import article, change, entry, flag
 
 
@@ -22,7 +23,7 @@ def list_articles(
     query = (
         select(change.c.payload)
         .join(entry, entry.c.id == change.c.entry_id)
-        .where(change.c.version == entry.c.version)
+        .where(_is_last())
         .order_by(entry.c.id.desc())
         .limit(limit)
     )
@@ -44,9 +45,15 @@ def list_articles(
     return list(connection.execute(query).scalars())
 
 
+def _is_last() -> ColumnElement[bool]:
+    """Return the condition that a change tells what readers have of its entry."""
+    return and_(change.c.version == entry.c.version, change.c.revision == entry.c.revision)
+
+
 def was_flagged(connection: Connection, topic: str) -> bool:
     """Return whether any article was ever flagged with a topic, also one whose pack is gone."""
-    return bool(connection.execute(select(exists().where(flag.c.topic == topic, flag.c.flagged))).scalar())
+    is_flagged = exists().where(flag.c.topic == topic, flag.c.flagged)
+    return bool(connection.execute(select(or_(is_flagged, exists().where(was_unflagged(topic))))).scalar())
 
 
 def article_by_id(connection: Connection, article_id: UUID) -> dict[str, Any] | None:
@@ -55,7 +62,7 @@ def article_by_id(connection: Connection, article_id: UUID) -> dict[str, Any] | 
         select(change.c.payload, article.c.text)
         .join(entry, entry.c.id == change.c.entry_id)
         .join(article, and_(article.c.entry_id == entry.c.id, article.c.version == change.c.version))
-        .where(change.c.version == entry.c.version, entry.c.id == article_id)
+        .where(_is_last(), entry.c.id == article_id)
     )
     row = connection.execute(query).first()
     return None if row is None else row.payload | {"text": row.text}

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
@@ -15,20 +13,10 @@ from workers.store.ledger import Claim, Ledger
 from workers.store.pages import pages_of
 from workers.store.rows import entry_of, source_columns
 from workers.store.schema import entry, page, source
+from workers.store.wanted import Wanted, among, count_entries, entry_ids
 
 #: Why extraction drops a page: a better extractor may find an article there.
 DROPPED_BY_EXTRACTION = (DropReason.NO_TEXT, DropReason.NOT_AN_ARTICLE, DropReason.NOT_HTML)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """Which entries are looked at: all that ended with an article, or that extraction dropped with the page kept.
-
-    What is on its way meets the current extractor anyway.
-    """
-
-    sources: tuple[str, ...] = ()  # ids; none: of all sources
-    since: datetime | None = None  # discovered then or later
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,36 +30,23 @@ class Stored:
 
 def count_wanted(engine: Engine, wanted: Wanted) -> int:
     """Return how many entries will be looked at."""
-    with engine.connect() as connection:
-        return connection.execute(select(func.count()).select_from(entry).where(_fits(wanted))).scalar_one()
+    return count_entries(engine, _fits(wanted))
 
 
 def wanted_ids(engine: Engine, wanted: Wanted, *, limit: int | None = None, size: int) -> Iterator[list[UUID]]:
-    """Give the ids of the wanted entries, oldest first, `size` at a time; `limit`: how many in all."""
-    last = UUID(int=0)
-    left = limit
-    while left is None or left > 0:
-        at_once = size if left is None else min(size, left)
-        query = select(entry.c.id).where(_fits(wanted), entry.c.id > last).order_by(entry.c.id).limit(at_once)
-        with engine.connect() as connection:
-            ids = list(connection.execute(query).scalars())
-        if not ids:
-            return
-        yield ids
-        last = ids[-1]
-        left = None if left is None else left - len(ids)
+    """Give the ids of those, oldest first, `size` at a time; `limit`: how many in all."""
+    return entry_ids(engine, _fits(wanted), limit=limit, size=size)
 
 
 def _fits(wanted: Wanted) -> ColumnElement[bool]:
+    """All that ended with an article, or that extraction dropped with the page kept.
+
+    What is on its way meets the current extractor anyway.
+    """
     dropped = and_(
         entry.c.state == State.DROPPED, entry.c.reason.in_(DROPPED_BY_EXTRACTION), entry.c.page_sha.is_not(None)
     )
-    conditions: list[Any] = [or_(entry.c.state == State.CLASSIFIED, dropped)]
-    if wanted.sources:
-        conditions.append(entry.c.source_id.in_(wanted.sources))
-    if wanted.since is not None:
-        conditions.append(entry.c.discovered_at >= wanted.since)
-    return and_(*conditions)
+    return and_(or_(entry.c.state == State.CLASSIFIED, dropped), among(wanted))
 
 
 def read_stored(engine: Engine, ids: Sequence[UUID]) -> list[Stored]:

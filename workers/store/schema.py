@@ -1,7 +1,8 @@
 """The tables. Every rule that the database can hold, it holds: closed lists, unique keys, foreign keys."""
 
+from typing import get_args
+
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -22,9 +23,10 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from workers.domain.outcomes import DropReason, QuarantineReason, State
+from workers.domain.values import Band
 
 metadata = MetaData(
     naming_convention={
@@ -166,6 +168,13 @@ entry = Table(
     Column("fetched", JSONB, comment="url, status, content_type, charset, at, etag, last_modified"),
     # what readers have
     Column("version", Integer, nullable=False, server_default=text("0"), comment="published last; 0: none yet"),
+    Column(
+        "revision",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="how often that version was classified anew",
+    ),
     Column("revisit_at", Time, comment="when the page of a classified entry is looked at again"),
     CheckConstraint(_one_of("state", [*State]), "state"),
     CheckConstraint(f"state <> 'dropped' OR coalesce({_one_of('reason', [*DropReason])}, false)", "drop_reason"),
@@ -255,10 +264,19 @@ flag = Table(
     Column("topic", Text, nullable=False),
     Column("probability", Float, nullable=False),
     Column("flagged", Boolean, nullable=False),
-    Column("evidence", JSONB, nullable=False, comment="[{field, start, end, text}]: spans of the stored article"),
+    Column(
+        "evidence",
+        JSONB,
+        nullable=False,
+        comment="[{field, start, end, text, rule, weight}]: spans of the stored article; early ones without rule and "
+        "weight",
+    ),
     Column("pack_version", Text, nullable=False),
     Column("model", Text, nullable=False),
+    Column("band", Text, comment="how the probability is read; null: before there were bands"),
+    Column("sentence", JSONB(none_as_null=True), comment="{field, start, end, text}: around the strongest evidence"),
     PrimaryKeyConstraint("entry_id", "version", "topic"),
+    CheckConstraint(_one_of("band", list(get_args(Band))), "band"),
     Index("ix_flag_topic", "topic", "entry_id", postgresql_where=text("flagged")),
 )
 
@@ -270,12 +288,29 @@ change = Table(
     Column("event_id", Uuid, nullable=False, unique=True),
     Column("entry_id", Uuid, ForeignKey("entry.id"), nullable=False),
     Column("version", Integer, nullable=False),
+    Column(
+        "revision",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="of that version; the last one is what readers have",
+    ),
     Column("type", Text, nullable=False),
     Column("payload", JSONB, nullable=False, comment="the article as it was then, without its text"),
+    Column(
+        "unflagged",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="topics of the change before that are not flagged any more",
+    ),
     Column("created_at", Time, nullable=False, server_default=func.now()),
-    UniqueConstraint("entry_id", "type", "version"),
+    UniqueConstraint("entry_id", "version", "revision"),
     CheckConstraint(_one_of("type", ["created", "updated", "reclassified", "withdrawn"]), "type"),
     Index("ix_change_unnumbered", "id", postgresql_where=text("seq IS NULL")),
+    Index(
+        "ix_change_unflagged", "unflagged", postgresql_using="gin", postgresql_where=text("cardinality(unflagged) > 0")
+    ),
 )
 
 tick = Table(
@@ -291,4 +326,24 @@ note = Table(
     Column("key", Text, primary_key=True, comment="e.g. sources_mark: which sources.yaml is in force"),
     Column("value", Text, nullable=False),
     Column("updated_at", Time, nullable=False, server_default=func.now()),
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True, comment="order of writing: append-only"),
+    Column("entry_id", Uuid, ForeignKey("entry.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False, comment="of the article that was judged"),
+    Column("topic", Text, nullable=False),
+    Column("verdict", Text, nullable=False, comment="confirmed: the article is about the topic; rejected: it is not"),
+    Column("analyst", Text, nullable=False, comment="who; the newest of each counts"),
+    Column("at", Time, nullable=False, server_default=func.now()),
+    Column("note", Text, nullable=False, server_default=text("''")),
+    # what the classifier said then; null: no evidence
+    Column("probability", Float),
+    Column("flagged", Boolean),
+    Column("pack_version", Text),
+    Column("model", Text),
+    CheckConstraint(_one_of("verdict", ["confirmed", "rejected"]), "verdict"),
+    Index("ix_verdict_entry_id", "entry_id", "topic"),
 )

@@ -3,7 +3,7 @@ import unicodedata
 
 import pytest
 
-from workers.classify.fold import Folded, fold
+from workers.classify.fold import Folded, fold, is_traditional
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,9 @@ from workers.classify.fold import Folded, fold
         ("۱۲۳", "١٢٣"),
         ("co\u00adoperation", "cooperation"),  # soft hyphen
         ("l’asile", "l'asile"),
+        ("恐怖主義襲擊", "恐怖主义袭击"),
+        ("聯合軍事演習", "联合军事演习"),
+        ("邊境、邊防", "边境、边防"),
     ],
 )
 def test_spellings_of_one_word_fold_to_the_same(one: str, other: str) -> None:
@@ -84,3 +87,11 @@ def test_every_place_of_a_fold_leads_to_the_character_it_was_made_from() -> None
     folded = Folded(text)
     assert len(sources) == len(folded.plain) - 2
     assert [folded.span(at + 1, at + 2) for at in range(len(sources))] == [(s, s + 1) for s in sources]
+
+
+def test_traditional_chinese_folds_place_by_place() -> None:
+    folded = Folded("警方挫敗恐怖主義襲擊。")
+    at = folded.plain.index("恐怖主义袭击")
+    assert folded.text[slice(*folded.span(at, at + 6))] == "恐怖主義襲擊"
+    assert is_traditional("襲擊")
+    assert not is_traditional("袭击 and more")

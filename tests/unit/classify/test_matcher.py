@@ -1,7 +1,9 @@
+import timeit
+
 import pytest
 
 from workers.classify.fold import Folded
-from workers.classify.matcher import Matcher, is_short
+from workers.classify.matcher import LONGEST_ENDING, Matcher, is_short
 
 
 def found(term: str, text: str) -> list[str]:
@@ -91,3 +93,20 @@ def test_a_term_that_folds_to_nothing_is_refused() -> None:
 )
 def test_only_one_short_word_is_short(term: str, short: bool) -> None:
     assert is_short(term) is short
+
+
+@pytest.mark.parametrize("term", ["border*", "border* guard*", "guard border*"])
+def test_what_is_too_long_for_a_word_is_no_hit(term: str) -> None:
+    longest, longer = (f"guard border{'x' * (LONGEST_ENDING + more)} guard" for more in (0, 1))
+    assert len(found(term, longest)) == 1
+    assert found(term, longer) == []
+
+
+def test_a_text_without_spaces_is_no_slower() -> None:
+    matcher = Matcher(["border*"])
+
+    def seconds(repeats: int, times: int) -> float:
+        plain = Folded(" border" + "border" * repeats).plain
+        return min(timeit.repeat(lambda: list(matcher.find(plain)), number=times, repeat=5))
+
+    assert seconds(50_000, 1) < 4 * seconds(5_000, 10)

@@ -4,13 +4,11 @@ import pytest
 
 from workers.classify.score import (
     HALF_AT,
-    MIDPOINT,
     Span,
     is_outside,
     joined_up,
     near,
     place,
-    probability,
     total,
     without_overlaps,
     words_between,
@@ -67,11 +65,6 @@ def test_repeats_of_a_term_add_less_and_less() -> None:
 
 def test_different_terms_add_up_in_full() -> None:
     assert total([(1, 3.0, 1.0), (2, 1.5, 2.0)]) == 6.0
-
-
-@pytest.mark.parametrize(("score", "expected"), [(MIDPOINT, 0.5), (-1e6, 0.0), (1e6, 1.0)])
-def test_probability_is_a_logistic(score: float, expected: float) -> None:
-    assert probability(score) == pytest.approx(expected)
 
 
 def test_words_are_counted_by_spaces_and_in_chinese_by_twos() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.cli.shown import LONGEST, ago, sentence_around
+from workers.cli.shown import LONGEST, ago, printable, sentence_around
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -58,3 +58,26 @@ def test_how_long_ago(seconds: int, words: str) -> None:
 
 def test_never() -> None:
     assert ago(None, NOW) == "never"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("A plain title", "A plain title"),
+        ("two\nlines\tand\x85more\u2028end", "two lines and more end"),
+        ("\x1b]0;owned\x07\x1b[2J\x9b31m", "]0;owned [2J 31m"),
+        ("safe\u202egnp.exe\u2066x\ufeff", "safegnp.exex"),
+        ("گفت\u200cوگو", "گفت\u200cوگو"),
+        ("[bold]not markup[/]", "[bold]not markup[/]"),
+        ("half\ud800", "half"),
+    ],
+)
+def test_a_terminal_gets_nothing_that_it_obeys(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_a_sentence_around_evidence_is_printable() -> None:
+    text = "Two \x1b[2Jpatrols\u202e met."
+    assert sentence_around({"text": text}, {"field": "text", "start": 8, "end": 15}) == "Two [2Jpatrols met."
+    long = "word\x07 " * 60
+    assert "\x07" not in sentence_around({"text": long}, {"field": "text", "start": 180, "end": 184})

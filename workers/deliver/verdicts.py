@@ -1,0 +1,180 @@
+"""Verdicts over HTTP: the routes, their shapes, and what a body must be before it is read as one."""
+
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from sqlalchemy import Engine
+from starlette.requests import ClientDisconnect
+
+from workers.deliver.contract import Problem, Shape
+from workers.deliver.refusals import NO_ARTICLE, refuse_unknown
+from workers.store.reading import article_by_id
+from workers.store.verdicts import LONGEST_NAME, Verdict, is_name, verdicts_of, write_verdict
+
+#: Bytes of a body: a note of 2,000 letters of four bytes each, escaped in JSON, and room for the rest.
+LARGEST_BODY = 32_768
+#: Verdicts of one article that are listed.
+MOST = 500
+
+Word = Literal["confirmed", "rejected"]
+SAYS = "confirmed: the article is about the topic, flagged or not; rejected: it is not."
+
+
+#: Format characters (Unicode's category Cf) that words need: joiners of Persian, Arabic and Indic letters, of emoji.
+_JOINERS = "\u200c\u200d"
+
+
+def _without_format_characters(text: str) -> str:
+    """Return what a reader sees: direction marks and the like, which hide in pasted text, are left out."""
+    return "".join(c for c in text if c in _JOINERS or unicodedata.category(c) != "Cf")
+
+
+def _is_a_name(analyst: str) -> str:
+    if not is_name(analyst):
+        raise ValueError("a name has a letter or a digit")
+    return analyst.strip()
+
+
+class GivenVerdict(BaseModel):
+    """What an analyst says of one topic of an article. Invisible format characters are left out of name and note."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    topic: Annotated[str, StringConstraints(max_length=100, pattern="^[a-z0-9-]+$")]
+    verdict: Word = Field(description=SAYS)
+    analyst: Annotated[
+        str,
+        StringConstraints(
+            strip_whitespace=True,
+            min_length=1,
+            max_length=LONGEST_NAME,
+            pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+        ),
+        AfterValidator(_without_format_characters),
+        AfterValidator(_is_a_name),
+    ] = Field(description="Who says so. The newest verdict of each analyst counts.")
+    note: Annotated[
+        str,
+        # no control characters but tabs and line breaks
+        StringConstraints(max_length=2_000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"),
+        AfterValidator(_without_format_characters),
+    ] = ""
+    version: int | None = Field(
+        None, strict=True, ge=1, le=2**31 - 1, description="Of the article that was read; default: the last."
+    )
+
+
+class FlagThen(Shape):
+    """What the classifier said of the topic when the verdict was given."""
+
+    probability: float
+    flagged: bool
+    pack_version: str
+    model: str
+
+
+class StoredVerdict(Shape):
+    """A verdict as it is kept."""
+
+    id: int
+    article_id: UUID
+    version: int = Field(description="Of the article that was judged.")
+    topic: str
+    verdict: Word = Field(description=SAYS)
+    analyst: str
+    at: datetime
+    note: str
+    flag: FlagThen | None = Field(description="null: there was no evidence for the topic.")
+
+
+class Verdicts(Shape):
+    """What was said of one article, in all its versions, newest first."""
+
+    verdicts: list[StoredVerdict]
+
+
+#: The body is read by hand, so that it is bounded and typed before it is parsed; the contract is told of it here.
+REQUEST_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": GivenVerdict.model_json_schema()}},
+    }
+}
+
+MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such article."}}
+UNREADABLE: dict[int | str, dict[str, Any]] = {
+    413: {"model": Problem, "description": "The body is too large."},
+    415: {"model": Problem, "description": "The body is not declared as application/json."},
+}
+
+
+def verdict_routes(engine: Engine, topics: Callable[[], list[dict[str, Any]]]) -> APIRouter:
+    """Return the routes of an article's verdicts. `topics` gives the packs in force, as JSON objects."""
+    router = APIRouter(tags=["feedback"])
+
+    @router.get("/v1/articles/{article_id}/verdicts", response_model=Verdicts, responses=MISSING)
+    def verdicts(article_id: UUID) -> JSONResponse:
+        """List what analysts said of one article, newest first."""
+        with engine.connect() as connection:
+            if article_by_id(connection, article_id) is None:
+                raise HTTPException(404, NO_ARTICLE)
+            return JSONResponse({"verdicts": verdicts_of(connection, article_id, limit=MOST)})
+
+    @router.post(
+        "/v1/articles/{article_id}/verdicts",
+        status_code=201,
+        response_model=StoredVerdict,
+        responses=MISSING | UNREADABLE,
+        openapi_extra=REQUEST_BODY,
+    )
+    def judge(article_id: UUID, given: Annotated[GivenVerdict, Depends(given_verdict)]) -> JSONResponse:
+        """Keep what an analyst says of one topic of an article. Nothing is replaced: the newest word counts."""
+        with engine.connect() as connection:
+            refuse_unknown(connection, given.topic, topics(), "body")
+        stored = write_verdict(
+            engine,
+            article_id,
+            topic=given.topic,
+            given=Verdict(given.verdict),
+            analyst=given.analyst,
+            note=given.note,
+            version=given.version,
+        )
+        if stored is None:
+            raise HTTPException(404, NO_ARTICLE if given.version is None else f"{NO_ARTICLE} and version")
+        return JSONResponse(stored, 201)
+
+    return router
+
+
+async def given_verdict(request: Request) -> GivenVerdict:
+    """Return the verdict in a request's body.
+
+    Raises HTTPException with 415 for a body that is not declared as JSON, 413 for one that is too large, 400 for one
+    that broke off; RequestValidationError for one that is no verdict.
+
+    A page of another origin can make a browser send a form or plain text to a loopback address, but not JSON: for that
+    the browser asks this server first, which never says yes. Who may write at all is for keys to say (issue 7).
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "the body must be application/json")
+    body = bytearray()
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST_BODY:
+                raise HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes", {"connection": "close"})
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the body broke off") from error  # for nobody; without it this would be a bug of ours
+    try:
+        return GivenVerdict.model_validate_json(bytes(body))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in problems]) from error
