@@ -1,6 +1,7 @@
 """`demo`: the whole system on the sample newsroom, seen live."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -23,6 +24,7 @@ from workers.addresses import database_url
 from workers.cli.shown import sentence_around
 from workers.cli.system import print_addresses, say, stop_signals
 from workers.domain.errors import StartError, WirewatchError
+from workers.domain.values import Source
 from workers.launch import System, free_or_any, repository, running
 from workers.operate.newsroom import NewsroomServer, load_newsroom
 from workers.operate.verdict import mistakes, unfinished
@@ -72,7 +74,25 @@ def demo(
 
 
 def demo_settings(data_dir: Path, server: NewsroomServer, *, api_port: int | None, flower_port: int | None) -> Settings:
-    """Return settings for the newsroom: its own data folder, sources and clocks, made for seconds instead of years."""
+    """Return settings for the sample newsroom."""
+    host_port = server.base_url.removeprefix("http://")
+    return invented_settings(
+        data_dir,
+        server.sources(),
+        allow_addresses=[host_port],
+        batch_size=8,
+        api_port=api_port,
+        flower_port=flower_port,
+    )
+
+
+def invented_settings(
+    data_dir: Path, invented: Iterable[Source], *, api_port: int | None, flower_port: int | None, **others: Any
+) -> Settings:
+    """Return settings for invented sources: a data folder of their own, and clocks for seconds instead of years.
+
+    Raises StartError when the folder holds something else than invented data.
+    """
     if data_dir.exists() and any(data_dir.iterdir()):
         if not (data_dir / MARK).exists():
             raise StartError(f"{data_dir} holds something else than a demo's data: name another --data-dir")
@@ -84,8 +104,7 @@ def demo_settings(data_dir: Path, server: NewsroomServer, *, api_port: int | Non
         raise StartError(f"{data_dir} cannot be written: {error.strerror}") from error
     sources = data_dir / "sources.yaml"
     sources.write_text("version: 1\nsources: []\n", encoding="utf-8")
-    add_sources(sources, [SourceSpec.from_domain(one) for one in server.sources()])
-    host_port = server.base_url.removeprefix("http://")
+    add_sources(sources, [SourceSpec.from_domain(one) for one in invented])
     usual = load_settings()
     return changed(
         usual,
@@ -96,13 +115,12 @@ def demo_settings(data_dir: Path, server: NewsroomServer, *, api_port: int | Non
         stream_url=None,
         api_port=free_or_any(usual.api_host, usual.api_port) if api_port is None else api_port,
         flower_port=free_or_any(usual.flower_host, usual.flower_port) if flower_port is None else flower_port,
-        allow_addresses=[host_port],
         host_delay_s=0,
         fetch_deadline_s=8,
         lease_s=12,  # a task is killed after 10
         hint_lag_s=3,
         sweep_period_s=1,
-        batch_size=8,
+        **others,
     )
 
 

@@ -12,6 +12,7 @@ from workers.cli.endings import told_in_words
 FAMILIES = {
     "system": ("run", "stop"),
     "demo": ("demo",),
+    "chaos": ("chaos",),
     "looking": ("status", "tail", "doctor", "memory"),
     "trying": ("extract", "classify"),
     "simulate": ("simulate",),
@@ -21,6 +22,7 @@ FAMILIES = {
     "review": ("review",),
     "reextract": ("reextract",),
     "reclassify": ("reclassify",),
+    "quarantine": ("quarantine",),
     "services": ("migrate", "worker", "beat", "api", "flower"),
 }
 

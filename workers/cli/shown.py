@@ -9,6 +9,9 @@ from typing import Any
 #: A sentence ends here, in the scripts of our languages; a full stop only before a space ("3.7 million" goes on).
 ENDS = re.compile(r"[.!?؟۔](?=\s|$)|[。！？\n]")
 LONGEST = 160
+#: What a terminal obeys instead of showing it: controls (ESC begins most of its commands), line ends of Unicode,
+#: bidirectional embeddings, overrides and isolates, and half characters.
+OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Joiners that Persian, Arabic and Indic words need; other invisible characters may turn a line round in a terminal.
 _JOINERS = "\u200c\u200d"
@@ -45,6 +48,11 @@ def sentence_around(article: Mapping[str, Any], span: Mapping[str, Any]) -> str:
     if right < stop and (space := text.rfind(" ", span["end"], right)) != -1:
         right = space
     return ("… " if left > start else "") + printable(text[left:right]) + (" …" if right < stop else "")
+
+
+def visible(text: str) -> str:
+    """Return a stranger's text with each character that a terminal would obey spelled out, as `\\x1b`."""
+    return OBEYED.sub(lambda match: f"\\x{code:02x}" if (code := ord(match.group())) < 256 else f"\\u{code:04x}", text)
 
 
 def ago(moment: datetime | None, now: datetime) -> str:

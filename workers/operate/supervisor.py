@@ -117,6 +117,11 @@ class Supervisor:
         """The process id of supervisord."""
         return self._running().pid
 
+    @property
+    def programs(self) -> Mapping[str, Program]:
+        """What was started, by name."""
+        return self._programs
+
     def start(self, programs: Iterable[Program], *, environment: Mapping[str, str] | None = None) -> None:
         """Start supervisord and the programs with `autostart`, and return when it answers.
 

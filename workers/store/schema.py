@@ -186,6 +186,13 @@ entry = Table(
     Index("ix_entry_revisit_at", "revisit_at", postgresql_where=text("revisit_at IS NOT NULL")),
     Index("ix_entry_source_id", "source_id", "id"),  # ids are in the order of time
     Index("ix_entry_page_sha", "page_sha"),
+    Index(
+        "ix_entry_quarantined",
+        "state_at",
+        "id",
+        postgresql_where=text("state = 'quarantined'"),
+        postgresql_include=["reason", "source_id"],
+    ),
 )
 
 alias = Table(

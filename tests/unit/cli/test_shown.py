@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.cli.shown import LONGEST, ago, printable, sentence_around
+from workers.cli.shown import LONGEST, ago, printable, sentence_around, visible
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -58,6 +58,21 @@ def test_how_long_ago(seconds: int, words: str) -> None:
 
 def test_never() -> None:
     assert ago(None, NOW) == "never"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("مرزبانان · 边境 · [bold] · نیم\u200cفاصله", "مرزبانان · 边境 · [bold] · نیم\u200cفاصله"),
+        ("\x1b[2J\x07", "\\x1b[2J\\x07"),
+        ("two\r\nlines\ttab\x7f", "two\\x0d\\x0alines\\x09tab\\x7f"),
+        ("\x9b31m", "\\x9b31m"),
+        ("abc\u202etxt.exe\u2069\u2028", "abc\\u202etxt.exe\\u2069\\u2028"),
+        ("half \ud83d", "half \\ud83d"),
+    ],
+)
+def test_nothing_in_a_strangers_text_is_obeyed_by_the_terminal(text: str, shown: str) -> None:
+    assert visible(text) == shown
 
 
 @pytest.mark.parametrize(
