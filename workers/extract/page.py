@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from lxml import etree
-from lxml.html import HTMLParser, document_fromstring
+from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from workers.domain.values import NO_RULES, ExtractRules, RuleTried
 from workers.extract import rules as ruled
@@ -21,6 +21,10 @@ from workers.extract.ladder import ALL, Ladder, Rung
 
 #: The extractor and our rules around it; the number changes when the same page may give another text.
 EXTRACTOR = f"trafilatura/{version('trafilatura')} wirewatch-extract/3"
+
+#: Every element is of one class. lxml.html asks a Python function for each, of which a form's fields would get their own
+#: (a fifteenth of a page's time).
+_ONE_CLASS = etree.ElementDefaultClassLookup(element=HtmlElement)
 
 #: The rung of a text that the operator's rule for the body found, by whatever attempt from there.
 BY_RULE = "rule"
@@ -113,6 +117,7 @@ def _parse(html: str) -> Any:
     # huge_tree: without it libxml2 stops at 255 levels or 10 MB of text and the article is lost without an error
     # (RELIABILITY.md finding 9). Bytes with a named encoding, so that an XML declaration inside cannot disagree.
     parser = HTMLParser(huge_tree=True, encoding="utf-8", collect_ids=False, remove_comments=True, remove_pis=True)
+    parser.set_element_class_lookup(_ONE_CLASS)
     body = html.replace("\x00", "").encode("utf-8", "replace")
     if not body.strip():
         return None
