@@ -10,6 +10,8 @@ from workers.extract.joiners import show
 from workers.extract.prose import is_prose, measure
 
 _HEADINGS = frozenset(("h2", "h3", "h4", "h5", "h6"))
+#: What may hold the head itself: outlets write it as a bold line too.
+HEADS = (*sorted(_HEADINGS), "p", "div")
 _HEADS = phrases(TAIL_HEADS)
 #: The longest head of a list of other stories: characters, with marks around it, and words.
 _LONGEST_HEAD, _MOST_WORDS = max(map(len, _HEADS)) + 4, max(len(head.split()) for head in _HEADS) + 1
@@ -29,17 +31,17 @@ def _is_head(text: str) -> bool:
 
 
 def cards_below(heading: Any) -> list[Any]:
-    """Return the elements that hold a list of cards, with its head; none when anything else stands there.
+    """Return the elements that hold a list of cards, with its head (one of `HEADS`); none when anything else does.
 
     A list reaches to the end of the element around it. A paragraph is a card's when its headline stands right above it
     as a heading, or in a box with it: so a story that goes on below a link or two is no card.
     """
-    if heading.tag not in _HEADINGS or not is_tail_head("".join(heading.itertext()).strip()):
+    if len(heading) > 1 or not is_tail_head("".join(heading.itertext()).strip()):
         return []
-    while heading.getnext() is None and heading.getprevious() is None and heading.getparent().tag in {"div", "header"}:
-        heading = heading.getparent()
+    while (around := heading.getparent()) is not None and len(around) == 1 and around.tag in {"div", "header"}:
+        heading = around
     below = list(heading.itersiblings())
-    return [heading, *below] if _are_cards(below, heading.getparent()) else []
+    return [heading, *below] if _are_cards(below, around) else []
 
 
 def _are_cards(below: list[Any], around: Any) -> bool:

@@ -15,14 +15,13 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from workers.extract.cards import cards_below, is_tail_head
+from workers.extract.cards import HEADS, cards_below, is_tail_head
 from workers.extract.joiners import fence
 from workers.extract.prose import measure
 
 #: Never text of a story. `form` is not among them: ASP.NET pages hold everything in one.
 _TAGS = ("style", "noscript", "iframe", "svg", "button", "select", "template", "dialog", "nav", "script")
 _ROLES = frozenset({"navigation", "complementary", "banner", "contentinfo", "search", "dialog", "alertdialog", "menu"})
-_BLOCKS = ("p", "h2", "h3", "h4", "h5", "h6")
 _CONTAINERS = ("div", "section", "header", "footer", "ul", "ol", "dl", "table", "td", "form", "p", "span", "aside")
 
 #: Names of other texts than the story.
@@ -146,12 +145,13 @@ def _remove_marked(body: Any) -> Prose:
 def _links_to_others(body: Any) -> list[Any]:
     """Remove what a head announces as other stories; return the paragraphs that are a link and may be another's."""
     links = []
-    for node in list(body.iter(*_BLOCKS)):
+    for node in list(body.iter(*HEADS)):
+        for card in cards_below(node):
+            _remove(card)
+        if node.tag == "div":
+            continue
         if not node.text or len(node.text) <= _LABEL:
             _save_head(node)
-        if node.tag != "p":
-            for card in cards_below(node):
-                _remove(card)
         if found := _linked_headline(node):
             linked, beside = found
             if is_tail_head(beside):

@@ -135,10 +135,11 @@ CARD = '<h3><a href="/b/{0}">{1}</a></h3><p>{2}</p>'
     "around",
     ["{0}{1}", "<div>{0}{1}</div>", "<section>{0}<div>{1}</div></section>", "<div>{0}</div><div>{1}</div>"],
 )
+@pytest.mark.parametrize("written", ["<h2>{0}</h2>", "<p>{0}</p>", "<p><strong>{0}:</strong></p>", "<div>{0}</div>"])
 @pytest.mark.parametrize("head", ["Related stories", "Mehr zum Thema", "Читайте также"])
-def test_teasers_as_long_as_paragraphs_go_with_their_head(head: str, around: str, count: int) -> None:
+def test_teasers_as_long_as_paragraphs_go_with_their_head(head: str, written: str, around: str, count: int) -> None:
     cards = "".join(CARD.format(*one) for one in zip(range(count), HEADLINES, [TEASER] * 3, strict=False))
-    assert text_of(around.format(f"<h2>{head}</h2>", cards)) == "\n".join(STORY)
+    assert text_of(around.format(written.format(head), cards)) == "\n".join(STORY)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,7 @@ def test_teasers_as_long_as_paragraphs_go_with_their_head(head: str, around: str
         f"<h3>Related stories</h3><ul><li>{link(HEADLINES[1])}</li><li>{link(HEADLINES[2])}</li></ul>",
         f"<div><h3>Read more</h3><h4>{link(HEADLINES[1])}</h4></div>",
         f"<p><strong>Read more</strong></p><p>{link(HEADLINES[1])}</p>",
+        f"<div>Read more</div><p>{link(HEADLINES[1])}</p>",
     ],
 )
 @pytest.mark.parametrize("more", [[TEASER], [TEASER, STORY[0]]])
