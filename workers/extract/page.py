@@ -22,8 +22,8 @@ from workers.extract.ladder import ALL, Ladder, Rung
 #: The extractor and our rules around it; the number changes when the same page may give another text.
 EXTRACTOR = f"trafilatura/{version('trafilatura')} wirewatch-extract/3"
 
-#: Every element is of one class. lxml.html asks a Python function for each, of which a form's fields would get their own
-#: (a fifteenth of a page's time).
+#: Every element is of one class: lxml.html asks a Python function for each (a form's fields get classes of their own),
+#: which is a fifteenth of a page's time.
 _ONE_CLASS = etree.ElementDefaultClassLookup(element=HtmlElement)
 
 #: The rung of a text that the operator's rule for the body found, by whatever attempt from there.
