@@ -11,6 +11,8 @@ from bisect import bisect_right
 from functools import cache, cached_property
 from importlib.resources import files
 
+from workers.classify.sentences import sentence_ends
+
 #: Letters that differ by keyboard or habit, not by meaning, and that Unicode does not decompose.
 _SAME_LETTER = {
     "ى": "ي",  # alef maksura
@@ -86,6 +88,11 @@ class Folded:
         self.plain = f" {fold(text)} "
 
     @cached_property
+    def sentence_ends(self) -> list[tuple[int, int]]:
+        """The spans of the text that end its sentences (`workers.classify.sentences`)."""
+        return [match.span() for match in sentence_ends(self.text)]
+
+    @cached_property
     def _pieces(self) -> list[tuple[int, int, bool]]:
         """The pieces of the fold that go one to one with the text: (start in the fold, start in the text, True).
 
@@ -117,4 +124,6 @@ class Folded:
         The span never begins or ends outside the text, whatever spaces stand at the ends of `plain`.
         """
         start, end = max(start - 1, 0), min(end - 1, len(self.plain) - 2)
+        if len(self._pieces) == 1:
+            return start, end
         return self._source(start), self._source(end - 1) + 1

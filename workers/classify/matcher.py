@@ -7,7 +7,8 @@ Arabic and Hebrew write together with the next one, anything in Chinese, which d
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
@@ -43,15 +44,30 @@ class _Word(NamedTuple):
     is_stem: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """What must follow once the head was found by the automaton."""
+@dataclass(slots=True)
+class _Head:
+    """The letters that the automaton looks for, and the terms that begin with them.
 
-    term: int
-    pad: int  # spaces at the beginning of the head that do not belong to the term
-    last_is_stem: bool  # of the words within the head
-    tail: tuple[_Word, ...]
-    joins: bool  # Arabic or Hebrew: short words before it may be written together with it
+    A head is the whole term in Chinese; its first word in Arabic and Hebrew, of which every word may have an article;
+    elsewhere all its words up to the first stem, with the space before them.
+    """
+
+    script: "_Script"
+    words: list[int] = field(default_factory=list)  # terms that are all here, and end as a word ends
+    stems: list[int] = field(default_factory=list)  # terms that are all here, and may go on
+    #: The other terms with their further words, by the first letter of these: where the head ends as a word ends, and
+    #: where it goes on.
+    after_word: "_Tails" = field(default_factory=dict)
+    after_stem: "_Tails" = field(default_factory=dict)
+
+
+class _Script(Enum):
+    PARTED = 1  # words stand between spaces; a head begins with one
+    JOINING = 2  # Arabic or Hebrew: short words may be written together with the next
+    CHINESE = 3
+
+
+_Tails = dict[str, list[tuple[int, tuple[_Word, ...]]]]
 
 
 _CHINESE = re.compile("[\u3400-\u9fff]")
@@ -87,51 +103,80 @@ def _words(term: str) -> tuple[_Word, ...]:
     return tuple(words)
 
 
-def _compile(number: int, term: str) -> tuple[str, _Pattern]:
-    """Return the head (the letters that the automaton looks for) and what is checked where it is found."""
+def _cut(term: str) -> tuple[str, _Script, bool, tuple[_Word, ...]]:
+    """Return the head of a term, its script, whether the head ends in a stem, and the words behind it."""
     words = _words(term)
     if not words:
         raise ValueError(f"the term {term!r} has no letter or digit")
     if _is_chinese(term):
-        return " ".join(word.letters for word in words), _Pattern(number, 0, False, (), False)
+        return " ".join(word.letters for word in words), _Script.CHINESE, False, ()
     if _joins_words(term):
-        return words[0].letters, _Pattern(number, 0, words[0].is_stem, words[1:], True)
+        return words[0].letters, _Script.JOINING, words[0].is_stem, words[1:]
     stems = [index for index, word in enumerate(words) if word.is_stem]
     cut = stems[0] + 1 if stems else len(words)
     head = " " + " ".join(word.letters for word in words[:cut])
-    return head, _Pattern(number, 1, bool(stems), words[cut:], False)
+    return head, _Script.PARTED, bool(stems), words[cut:]
 
 
 class Matcher:
     """Finds every place where any of `terms` stands; hits name terms by their index."""
 
     def __init__(self, terms: Sequence[str]) -> None:
-        heads: dict[str, list[_Pattern]] = {}
+        heads: dict[str, _Head] = {}
         for number, term in enumerate(terms):
-            head, pattern = _compile(number, term)
-            heads.setdefault(head, []).append(pattern)
-        self._patterns = list(heads.values())
-        #: Those of which the head may be followed by more letters.
-        self._stems = [[pattern for pattern in patterns if pattern.last_is_stem] for patterns in heads.values()]
-        self._anywhere = [_is_chinese(head) for head in heads]
-        self._joins = [patterns[0].joins for patterns in heads.values()]  # one head, one script
+            letters, script, is_stem, tail = _cut(term)
+            head = heads.setdefault(letters, _Head(script))
+            if tail:
+                for tails in (head.after_word, head.after_stem) if is_stem else (head.after_word,):
+                    tails.setdefault(tail[0].letters[0], []).append((number, tail))
+            else:
+                (head.stems if is_stem else head.words).append(number)
+        self._heads = list(heads.values())
         self._automaton = AhoCorasick(list(heads))
 
     def find(self, plain: str) -> Iterator[Hit]:
         """Yield each hit in `plain`, a folded text with a space at both ends; hits may overlap."""
-        for head, start, end in self._automaton.find_matches_as_indexes(plain, overlapping=True):
-            if self._anywhere[head]:
-                for pattern in self._patterns[head]:
-                    yield Hit(pattern.term, start, end)
+        for number, start, end in self._automaton.find_matches_as_indexes(plain, overlapping=True):
+            head = self._heads[number]
+            if head.script is _Script.CHINESE:
+                for term in head.words:
+                    yield Hit(term, start, end)
                 continue
-            # most heads are found inside longer words: those go before any pattern is looked at
-            patterns = self._patterns[head] if plain[end] == " " else self._stems[head]
-            if not patterns or (self._joins[head] and not _begins_word(plain, start)):
+            # most heads are found inside longer words: those go before anything else is looked at
+            is_word = plain[end] == " "
+            if not (is_word or head.stems or head.after_stem):
                 continue
-            for pattern in patterns:
-                last = _end_of(pattern, plain, end)
+            if head.script is _Script.PARTED:
+                start += 1
+            elif not _begins_word(plain, start):
+                continue
+            space = end if is_word else _end_of_word(plain, end)
+            if space is None:
+                continue
+            tails = head.after_stem
+            if is_word:
+                tails = head.after_word
+                for term in head.words:
+                    yield Hit(term, start, end)
+            for term in head.stems:
+                yield Hit(term, start, space)
+            for term, tail in _beginning_with(tails, plain, space + 1, head.script) if tails else ():
+                last = _end_of(tail, plain, space, head.script)
                 if last is not None:
-                    yield Hit(pattern.term, start + pattern.pad, last)
+                    yield Hit(term, start, last)
+
+
+def _beginning_with(tails: _Tails, plain: str, begin: int, script: _Script) -> Sequence[tuple[int, tuple[_Word, ...]]]:
+    """Return those of `tails` whose first letter, or what follows an article, stands at `begin`."""
+    letter = plain[begin : begin + 1]
+    found = tails.get(letter, ())
+    if script is _Script.JOINING:
+        for article in _ARTICLES:
+            if article[0] == letter and plain.startswith(article, begin):
+                following = plain[begin + len(article) : begin + len(article) + 1]
+                if following != letter and following in tails:
+                    return [*found, *tails[following]]
+    return found
 
 
 def _begins_word(plain: str, start: int) -> bool:
@@ -140,25 +185,24 @@ def _begins_word(plain: str, start: int) -> bool:
     return space >= 0 and plain[space + 1 : start] in _CLITICS
 
 
-def _end_of(pattern: _Pattern, plain: str, at: int) -> int | None:
-    """Return where the term ends whose head ends at `at`, or None when the rest of it is not there."""
-    is_stem = pattern.last_is_stem
-    for word in pattern.tail:
-        space = _end_of_word(plain, at) if is_stem else at
-        if space is None or plain[space] != " ":
+def _end_of(tail: tuple[_Word, ...], plain: str, space: int, script: _Script) -> int | None:
+    """Return where the words of `tail` end that begin behind the `space`, or None when they are not there."""
+    end: int | None = space
+    for word in tail:
+        if end is None or plain[end] != " ":
             return None
-        begin = space + 1
+        begin = end + 1
         if not plain.startswith(word.letters, begin):
-            if not pattern.joins:
+            if script is not _Script.JOINING:
                 return None
             article = next((a for a in _ARTICLES if plain.startswith(a + word.letters, begin)), None)
             if article is None:
                 return None
             begin += len(article)
-        at, is_stem = begin + len(word.letters), word.is_stem
-    if is_stem:
-        return _end_of_word(plain, at)
-    return at if plain[at] == " " else None
+        end = begin + len(word.letters)
+        if word.is_stem:
+            end = _end_of_word(plain, end)
+    return end if end is not None and plain[end] == " " else None
 
 
 def _end_of_word(plain: str, at: int) -> int | None:

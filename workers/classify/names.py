@@ -135,7 +135,7 @@ class Names:
         self._matcher = Matcher(list(named))
 
     def find(self, folded: Folded, language: str) -> list[Found]:
-        """Return every name in the text, sorted by place, the longest first; they may overlap."""
+        """Return every name in the text, sorted by place, the longest first, doubt before none; they may overlap."""
         plain, has_case = folded.plain, not (folded.text.isupper() or folded.text.islower())
         found = set()
         for term, start, end in self._matcher.find(plain):
@@ -147,7 +147,7 @@ class Names:
                     and (name.case is _Case.ANY or _has_case(folded, start, end, name, has_case))
                 ):
                     found.add(Found(start, end, name.letters, name.kind, name.id, name.is_doubtful))
-        return sorted(found, key=lambda f: (f.start, -f.end, -f.letters, f.kind, f.id))
+        return sorted(found, key=lambda f: (f.start, -f.end, -f.letters, f.kind, f.id, not f.is_doubtful))
 
 
 def _compiled(row: Row) -> Iterator[tuple[str, _Name]]:

@@ -7,7 +7,6 @@ from functools import cached_property
 from workers.classify.fold import Folded
 from workers.classify.naming import Names
 from workers.classify.places import COUNTRY
-from workers.classify.sentences import sentence_ends
 
 #: Of a text without sentences, so many characters before and behind a place are near it. It also bounds the work.
 REACH = 400
@@ -59,5 +58,5 @@ class CountriesNearby:
     @cached_property
     def _bounds(self) -> list[int]:
         """Where the sentences of the stored text begin, and its end."""
-        text = self._texts["text"].text
-        return [0, *(match.end() for match in sentence_ends(text)), len(text)]
+        text = self._texts["text"]
+        return [0, *(end for _, end in text.sentence_ends), len(text.text)]

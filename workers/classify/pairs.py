@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import combinations, groupby, pairwise
@@ -12,7 +12,6 @@ from workers.classify.fold import Folded
 from workers.classify.names import Mention, Names, parse
 from workers.classify.places import COUNTRY
 from workers.classify.score import is_outside, joined_up
-from workers.classify.sentences import sentence_ends
 
 TOGETHER = "together"
 WEAKLY = "weakly"  # together, but only between the two names: "a man from Iran met a friend"
@@ -83,33 +82,41 @@ def acting_together(folded: Folded, mentions: Sequence[Mention], language: str) 
     countries = [m for m in mentions if m.kind == COUNTRY]
     if len({m.id for m in countries}) < 2:
         return ()
-    ends = [match.start() for match in sentence_ends(folded.text)]
-    deeds: dict[int, list[_Deed]] = {}
-    for deed in _deeds(folded, language):
-        deeds.setdefault(bisect_left(ends, folded.span(deed.start, deed.end)[0]), []).append(deed)
+    ends = [start for start, _ in folded.sentence_ends]
+    sentences = groupby(countries, key=lambda m: bisect_left(ends, folded.span(m.start, m.end)[0]))
+    candidates = {sentence: found for sentence, named in sentences if (found := _candidates(list(named)))}
+    if not candidates:
+        return ()
+    deeds = _deeds(folded, language, candidates.keys(), ends)
     pairs: list[Pair] = []
-    for sentence, group in groupby(countries, key=lambda m: bisect_left(ends, folded.span(m.start, m.end)[0])):
-        pairs += _in_sentence(folded, list(group), deeds.get(sentence, []))
+    for sentence, close in candidates.items():
+        pairs += _in_sentence(folded, close, deeds[sentence])
     return tuple(pairs)
 
 
-def _deeds(folded: Folded, language: str) -> list[_Deed]:
-    """Return the words of deeds by their place; one that is denied counts as a word of a fight."""
+def _deeds(
+    folded: Folded, language: str, sentences: Iterable[int], ends: Sequence[int]
+) -> dict[int, list[_Deed]]:
+    """Return the words of deeds in these `sentences` by their place; one that is denied counts as a word of a fight.
+
+    A sentence is known by how many of `ends` stand before it.
+    """
     found = deed_words().find(folded, language)
     phrases = joined_up((f.start, f.end) for f in found if f.id == NEITHER)
-    deeds = []
+    deeds: dict[int, list[_Deed]] = {sentence: [] for sentence in sentences}
     for f in found:
-        if f.id == NEITHER or not is_outside(phrases, f.start, f.end):
-            continue
         first = folded.span(f.start, f.end)[0]
+        of_sentence = deeds.get(bisect_left(ends, first))
+        if of_sentence is None or f.id == NEITHER or not is_outside(phrases, f.start, f.end):
+            continue
         is_denied = _DENIED.search(folded.text[max(first - _LONGEST_DENIAL, 0) : first]) is not None
-        deeds.append(_Deed(f.start, f.end, AGAINST if is_denied else f.id))
+        of_sentence.append(_Deed(f.start, f.end, AGAINST if is_denied else f.id))
     return deeds
 
 
-def _in_sentence(folded: Folded, named: Sequence[Mention], deeds: Sequence[_Deed]) -> list[Pair]:
+def _in_sentence(folded: Folded, close: Sequence[tuple[Mention, Mention]], deeds: Sequence[_Deed]) -> list[Pair]:
     found: dict[tuple[str, str], Pair] = {}
-    for one, other in _candidates(named):
+    for one, other in close:
         first, second = sorted((one.id, other.id))
         if (first, second) in found:
             continue
@@ -149,6 +156,8 @@ def _gap(deed: _Deed, one: Mention, other: Mention) -> int:
 
 def _candidates(named: Sequence[Mention]) -> list[tuple[Mention, Mention]]:
     """Return pairs of mentions of different countries that are close: neighbours, then the others of a short list."""
+    if len({m.id for m in named}) < 2:
+        return []
     firsts = sorted({m.id: m for m in reversed(named)}.values(), key=lambda m: m.start)[:MAX_COUNTRIES]
     pairs = [*pairwise(named), *combinations(firsts, 2)]
     return [(a, b) for a, b in pairs if a.id != b.id and b.start - a.end <= MAX_APART]

@@ -124,7 +124,9 @@ class Reader:
             for language, term in pack.masks():
                 uses.setdefault(term, []).append(_Use(topic, _Role.MASK, _only_in(language, term)))
         self._terms = tuple(uses)
-        self._uses = list(uses.values())
+        self._uses = tuple(uses.values())
+        self._own_words = {use.only_in for of_term in self._uses for use in of_term if use.only_in is not None}
+        self._uses_in: dict[str, list[list[_Use]]] = {}
         self._matcher = Matcher(self._terms)
         self._organisations: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         for topic, pack in enumerate(packs):
@@ -169,17 +171,16 @@ class Reader:
     def _find(self, plain: str, language: str, names: Iterable[Mention]) -> dict[int, _Found]:
         """Collect the hits of one field by topic."""
         topics: dict[int, _Found] = {}
+        uses = self._uses_of(language)
         for term, start, end in self._matcher.find(plain):
-            for use in self._uses[term]:
-                if use.only_in is not None and language not in (use.only_in, "und"):
-                    continue
-                found = topics.get(use.topic)
+            for topic, role, _, weight, group in uses[term]:
+                found = topics.get(topic)
                 if found is None:
-                    found = topics[use.topic] = _nothing()
-                if use.role is _Role.EVIDENCE:
-                    found.evidence.append((start, end, use.weight, term))
-                elif use.role is _Role.MEMBER:
-                    found.members[use.group].append((start, end))
+                    found = topics[topic] = _nothing()
+                if role is _Role.EVIDENCE:
+                    found.evidence.append((start, end, weight, term))
+                elif role is _Role.MEMBER:
+                    found.members[group].append((start, end))
                 else:
                     found.masks.append((start, end))
         for name in names if self._organisations else ():
@@ -187,17 +188,27 @@ class Reader:
                 topics.setdefault(topic, _nothing()).members[group].append((name.start, name.end))
         return topics
 
+    def _uses_of(self, language: str) -> list[list[_Use]]:
+        """Return the uses of each term that count in texts of `language`; worked out once a language (5 ms)."""
+        key = language if language == "und" or language in self._own_words else ""  # of no language with short words
+        if key not in self._uses_in:
+            counts = frozenset((None, key)) if key != "und" else self._own_words | {None}
+            self._uses_in[key] = [[use for use in of_term if use.only_in in counts] for of_term in self._uses]
+        return self._uses_in[key]
+
     @staticmethod
     def _weigh(field: str, found: _Found, plain: str, topic: _Topic, nearby: CountriesNearby) -> list[Span]:
         """Return the evidence of one topic in one field, masks applied and overlaps resolved."""
         masks = joined_up(found.masks)
-        spans = without_overlaps(Span(field, s, e, w, k) for s, e, w, k in found.evidence if is_outside(masks, s, e))
+        spans = without_overlaps([Span(field, s, e, w, k) for s, e, w, k in found.evidence if is_outside(masks, s, e)])
+        members = {g: sorted(hit for hit in set(hits) if is_outside(masks, *hit)) for g, hits in found.members.items()}
         for number, rule in enumerate(topic.rules):
-            groups = [sorted({hit for hit in found.members.get(g, ()) if is_outside(masks, *hit)}) for g in rule.groups]
+            if not all(members.get(group) for group in rule.groups):
+                continue
             # rules have keys below zero, so that they never meet the number of a term
             joined = [
                 Span(field, start, end, rule.weight, -1 - number)
-                for start, end in near(groups, rule.within, plain)
+                for start, end in near([members[group] for group in rule.groups], rule.within, plain)
                 if nearby.are_at_least(rule.countries, field, start, end)
             ]
             spans += without_overlaps(joined)

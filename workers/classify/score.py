@@ -58,8 +58,10 @@ def place(field: str, start: int, *, title: float, lead: float, lead_characters:
     return HALF_AT / (HALF_AT + start - lead_characters)
 
 
-def without_overlaps(spans: Iterable[Span]) -> list[Span]:
+def without_overlaps(spans: Sequence[Span]) -> list[Span]:
     """Keep the heaviest, then longest, of spans that overlap: "border police" is not also "border" and "police"."""
+    if len(spans) < 2:
+        return list(spans)
     taken: dict[str, list[tuple[int, int]]] = {}
     kept = []
     for span in sorted(spans, key=lambda s: (-s.weight, s.start - s.end, s.field, s.start, s.key)):

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 #: What may end a sentence, with what closes it: a mark, or the end of a line. A full stop only before a space or
 #: a closing mark ("3.7 million" goes on), and not behind an initial ("U.S. troops").
+#: (The set of marks stands first, and what a full stop needs behind it: `re` leaps from mark to mark.)
 _END = re.compile(
-    r"(?:[。！？؟۔।!?…\n]|(?<!\b[A-ZА-Я])\.(?=[\s\"'»”’)\]]|$))[.。！？؟۔।!?…\"'»”’)\]」』]*\s*",
+    r"[.。！？؟۔।!?…\n](?:(?<!\.)|(?<!\b[A-ZА-Я]\.)(?=[\s\"'»”’)\]]|$))[.。！？؟۔।!?…\"'»”’)\]」』]*\s*",
 )
 
 
