@@ -64,10 +64,16 @@ def _fold_character(character: str) -> str:
 
 
 class _Table(dict[int, str]):
-    """The fold of each code point met so far; each is worked out once."""
+    """The fold of each code point met so far; each is worked out once. `uneven` do not fold to one character."""
+
+    def __init__(self) -> None:
+        self.uneven: list[str] = []
 
     def __missing__(self, code_point: int) -> str:
-        folded = self[code_point] = _fold_character(chr(code_point))
+        folded = _fold_character(chr(code_point))
+        if len(folded) != 1:
+            self.uneven.append(chr(code_point))
+        self[code_point] = folded  # last: another thread that has it must know of the uneven ones
         return folded
 
 
@@ -100,11 +106,10 @@ class Folded:
         is a single piece.
         """
         pieces = [(0, 0, True)]
-        uneven = "" if self.text.isascii() else "".join(c for c in set(self.text) if len(_TABLE[ord(c)]) != 1)
-        if not uneven:
+        if self.text.isascii() or not _TABLE.uneven:
             return pieces
         shift = 0  # how far the fold runs ahead of the text
-        for match in re.finditer(f"[{re.escape(uneven)}]", self.text):
+        for match in re.finditer(f"[{''.join(_TABLE.uneven)}]", self.text):
             at, length = match.start(), len(_TABLE[ord(match[0])])
             if length > 1:
                 pieces.append((at + shift, at, False))
@@ -123,7 +128,8 @@ class Folded:
 
         The span never begins or ends outside the text, whatever spaces stand at the ends of `plain`.
         """
-        start, end = max(start - 1, 0), min(end - 1, len(self.plain) - 2)
+        start = start - 1 if start else 0
+        end = end - 1 if end < len(self.plain) else end - 2
         if len(self._pieces) == 1:
             return start, end
         return self._source(start), self._source(end - 1) + 1

@@ -24,8 +24,10 @@ class CountriesNearby:
 
     def are_at_least(self, wanted: int, field: str, start: int, end: int) -> bool:
         """Return whether `wanted` different countries are named near `start:end` of the padded fold of `field`."""
-        if not wanted:
+        if wanted <= len(self._in_title):
             return True
+        if wanted > self._in_all:
+            return False
         found = set(self._in_title)
         low, high = self._around(field, start, end)
         places = self._in_text
@@ -48,6 +50,11 @@ class CountriesNearby:
     @cached_property
     def _in_title(self) -> frozenset[str]:
         return frozenset(name.id for name in self._names["title"] if name.kind == COUNTRY)
+
+    @cached_property
+    def _in_all(self) -> int:
+        """How many different countries the article names."""
+        return len(self._in_title.union(country for _, country in self._in_text))
 
     @cached_property
     def _in_text(self) -> list[tuple[int, str]]:

@@ -200,8 +200,11 @@ class Reader:
     def _weigh(field: str, found: _Found, plain: str, topic: _Topic, nearby: CountriesNearby) -> list[Span]:
         """Return the evidence of one topic in one field, masks applied and overlaps resolved."""
         masks = joined_up(found.masks)
-        spans = without_overlaps([Span(field, s, e, w, k) for s, e, w, k in found.evidence if is_outside(masks, s, e)])
-        members = {g: sorted(hit for hit in set(hits) if is_outside(masks, *hit)) for g, hits in found.members.items()}
+        evidence, members = found.evidence, {group: sorted(set(hits)) for group, hits in found.members.items()}
+        if masks:
+            evidence = [hit for hit in evidence if is_outside(masks, hit[0], hit[1])]
+            members = {g: [hit for hit in hits if is_outside(masks, *hit)] for g, hits in members.items()}
+        spans = without_overlaps([Span(field, *hit) for hit in evidence])
         for number, rule in enumerate(topic.rules):
             if not all(members.get(group) for group in rule.groups):
                 continue

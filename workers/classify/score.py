@@ -7,6 +7,7 @@ beginning of the text. What a score is worth is learned (workers/classify/model.
 """
 
 import re
+import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -144,6 +145,9 @@ def near(groups: Sequence[Sequence[tuple[int, int]]], within: int, plain: str) -
 def _nearest(hits: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int] | None:
     """Return the hit with the smallest gap to `start:end`, the earlier of two equals, none that overlaps it."""
     at = bisect_left(hits, (start, end))
-    around = hits[max(at - 3, 0) : at + 3]
-    apart = [(max(start - e, s - end), s, e) for s, e in around if e <= start or s >= end]
-    return min(apart)[1:] if apart else None
+    nearest, least = None, sys.maxsize
+    for hit in hits[max(at - 3, 0) : at + 3]:
+        gap = start - hit[1] if hit[1] <= start else hit[0] - end  # below zero: it overlaps
+        if 0 <= gap < least:
+            nearest, least = hit, gap
+    return nearest
