@@ -8,7 +8,6 @@ Arabic and Hebrew write together with the next one, anything in Chinese, which d
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
@@ -18,7 +17,7 @@ from workers.classify.fold import fold
 #: What Arabic, Persian and Hebrew write as one word with the next: article, "and", "in", "to", "so", "like", "anti".
 _CLITICS = frozenset(
     (
-        *("", "ال", "و", "ف", "ب", "ل", "ك", "وال", "فال", "بال", "كال", "لل", "ولل", "وب", "ول", "فب", "وبال"),
+        *("ال", "و", "ف", "ب", "ل", "ك", "وال", "فال", "بال", "كال", "لل", "ولل", "وب", "ول", "فب", "وبال"),
         *("ضد", "وضد"),
         *("ה", "ב", "ל", "מ", "ו", "ש", "כ", "וה", "וב", "ול", "ומ", "שה", "מה", "לה", "בה", "כש"),
     )
@@ -52,19 +51,14 @@ class _Head:
     elsewhere all its words up to the first stem, with the space before them.
     """
 
-    script: "_Script"
+    is_chinese: bool  # it is found anywhere
+    joins: bool  # Arabic or Hebrew: short words before it may be written together with it
     words: list[int] = field(default_factory=list)  # terms that are all here, and end as a word ends
     stems: list[int] = field(default_factory=list)  # terms that are all here, and may go on
     #: The other terms with their further words, by the first letter of these: where the head ends as a word ends, and
     #: where it goes on.
     after_word: "_Tails" = field(default_factory=dict)
     after_stem: "_Tails" = field(default_factory=dict)
-
-
-class _Script(Enum):
-    PARTED = 1  # words stand between spaces; a head begins with one
-    JOINING = 2  # Arabic or Hebrew: short words may be written together with the next
-    CHINESE = 3
 
 
 _Tails = dict[str, list[tuple[int, tuple[_Word, ...]]]]
@@ -103,19 +97,19 @@ def _words(term: str) -> tuple[_Word, ...]:
     return tuple(words)
 
 
-def _cut(term: str) -> tuple[str, _Script, bool, tuple[_Word, ...]]:
-    """Return the head of a term, its script, whether the head ends in a stem, and the words behind it."""
+def _cut(term: str) -> tuple[str, _Head, bool, tuple[_Word, ...]]:
+    """Return the letters of a term's head, a head of its script, whether it ends in a stem, and the words behind it."""
     words = _words(term)
     if not words:
         raise ValueError(f"the term {term!r} has no letter or digit")
     if _is_chinese(term):
-        return " ".join(word.letters for word in words), _Script.CHINESE, False, ()
+        return " ".join(word.letters for word in words), _Head(is_chinese=True, joins=False), False, ()
     if _joins_words(term):
-        return words[0].letters, _Script.JOINING, words[0].is_stem, words[1:]
+        return words[0].letters, _Head(is_chinese=False, joins=True), words[0].is_stem, words[1:]
     stems = [index for index, word in enumerate(words) if word.is_stem]
     cut = stems[0] + 1 if stems else len(words)
     head = " " + " ".join(word.letters for word in words[:cut])
-    return head, _Script.PARTED, bool(stems), words[cut:]
+    return head, _Head(is_chinese=False, joins=False), bool(stems), words[cut:]
 
 
 class Matcher:
@@ -124,8 +118,8 @@ class Matcher:
     def __init__(self, terms: Sequence[str]) -> None:
         heads: dict[str, _Head] = {}
         for number, term in enumerate(terms):
-            letters, script, is_stem, tail = _cut(term)
-            head = heads.setdefault(letters, _Head(script))
+            letters, empty, is_stem, tail = _cut(term)
+            head = heads.setdefault(letters, empty)
             if tail:
                 for tails in (head.after_word, head.after_stem) if is_stem else (head.after_word,):
                     tails.setdefault(tail[0].letters[0], []).append((number, tail))
@@ -138,7 +132,7 @@ class Matcher:
         """Yield each hit in `plain`, a folded text with a space at both ends; hits may overlap."""
         for number, start, end in self._automaton.find_matches_as_indexes(plain, overlapping=True):
             head = self._heads[number]
-            if head.script is _Script.CHINESE:
+            if head.is_chinese:
                 for term in head.words:
                     yield Hit(term, start, end)
                 continue
@@ -146,9 +140,9 @@ class Matcher:
             is_word = plain[end] == " "
             if not (is_word or head.stems or head.after_stem):
                 continue
-            if head.script is _Script.PARTED:
+            if not head.joins:
                 start += 1
-            elif not _begins_word(plain, start):
+            elif plain[start - 1] != " " and not _follows_clitic(plain, start):
                 continue
             space = end if is_word else _end_of_word(plain, end)
             if space is None:
@@ -160,17 +154,17 @@ class Matcher:
                     yield Hit(term, start, end)
             for term in head.stems:
                 yield Hit(term, start, space)
-            for term, tail in _beginning_with(tails, plain, space + 1, head.script) if tails else ():
-                last = _end_of(tail, plain, space, head.script)
+            for term, tail in _beginning_with(tails, plain, space + 1, head.joins) if tails else ():
+                last = _end_of(tail, plain, space, head.joins)
                 if last is not None:
                     yield Hit(term, start, last)
 
 
-def _beginning_with(tails: _Tails, plain: str, begin: int, script: _Script) -> Sequence[tuple[int, tuple[_Word, ...]]]:
+def _beginning_with(tails: _Tails, plain: str, begin: int, joins: bool) -> Sequence[tuple[int, tuple[_Word, ...]]]:
     """Return those of `tails` whose first letter, or what follows an article, stands at `begin`."""
     letter = plain[begin : begin + 1]
     found = tails.get(letter, ())
-    if script is _Script.JOINING:
+    if joins:
         for article in _ARTICLES:
             if article[0] == letter and plain.startswith(article, begin):
                 following = plain[begin + len(article) : begin + len(article) + 1]
@@ -179,13 +173,13 @@ def _beginning_with(tails: _Tails, plain: str, begin: int, script: _Script) -> S
     return found
 
 
-def _begins_word(plain: str, start: int) -> bool:
-    """Return whether nothing but a clitic stands between `start` and the space before it."""
+def _follows_clitic(plain: str, start: int) -> bool:
+    """Return whether a clitic, and nothing else, stands between `start` and the space before it."""
     space = plain.rfind(" ", max(start - _LONGEST_CLITIC - 1, 0), start)
     return space >= 0 and plain[space + 1 : start] in _CLITICS
 
 
-def _end_of(tail: tuple[_Word, ...], plain: str, space: int, script: _Script) -> int | None:
+def _end_of(tail: tuple[_Word, ...], plain: str, space: int, joins: bool) -> int | None:
     """Return where the words of `tail` end that begin behind the `space`, or None when they are not there."""
     end: int | None = space
     for word in tail:
@@ -193,7 +187,7 @@ def _end_of(tail: tuple[_Word, ...], plain: str, space: int, script: _Script) ->
             return None
         begin = end + 1
         if not plain.startswith(word.letters, begin):
-            if script is not _Script.JOINING:
+            if not joins:
                 return None
             article = next((a for a in _ARTICLES if plain.startswith(a + word.letters, begin)), None)
             if article is None:

@@ -81,6 +81,9 @@ class _Role(Enum):
     MASK = 3
 
 
+_EVIDENCE, _MEMBER, _MASK = _Role
+
+
 class _Use(NamedTuple):
     """What a term means to one topic, in one language."""
 
@@ -118,11 +121,11 @@ class Reader:
         uses: dict[str, list[_Use]] = {}
         for topic, pack in enumerate(packs):
             for language, term, weight in pack.weighted_terms():
-                uses.setdefault(term, []).append(_Use(topic, _Role.EVIDENCE, _only_in(language, term), weight))
+                uses.setdefault(term, []).append(_Use(topic, _EVIDENCE, _only_in(language, term), weight))
             for language, term, group in pack.grouped_terms():
-                uses.setdefault(term, []).append(_Use(topic, _Role.MEMBER, _only_in(language, term), group=group))
+                uses.setdefault(term, []).append(_Use(topic, _MEMBER, _only_in(language, term), group=group))
             for language, term in pack.masks():
-                uses.setdefault(term, []).append(_Use(topic, _Role.MASK, _only_in(language, term)))
+                uses.setdefault(term, []).append(_Use(topic, _MASK, _only_in(language, term)))
         self._terms = tuple(uses)
         self._uses = tuple(uses.values())
         self._own_words = {use.only_in for of_term in self._uses for use in of_term if use.only_in is not None}
@@ -177,9 +180,9 @@ class Reader:
                 found = topics.get(topic)
                 if found is None:
                     found = topics[topic] = _nothing()
-                if role is _Role.EVIDENCE:
+                if role is _EVIDENCE:
                     found.evidence.append((start, end, weight, term))
-                elif role is _Role.MEMBER:
+                elif role is _MEMBER:
                     found.members[group].append((start, end))
                 else:
                     found.masks.append((start, end))
