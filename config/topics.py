@@ -1,6 +1,7 @@
 """Topic packs: what an analyst writes in `config/topics/<id>.yaml`, checked and made ready for matching."""
 
 import difflib
+import functools
 import hashlib
 import re
 import unicodedata
@@ -52,6 +53,7 @@ def _plain(term: str) -> str:
     return " ".join("".join(map(_plain_character, term)).split())
 
 
+@functools.cache
 def _plain_character(character: str) -> str:
     category = unicodedata.category(character)
     if character == "*":

@@ -137,27 +137,30 @@ class Matcher:
                     yield Hit(term, start, end)
                 continue
             # most heads are found inside longer words: those go before anything else is looked at
-            is_word = plain[end] == " "
-            if not (is_word or head.stems or head.after_stem):
-                continue
-            if not head.joins:
-                start += 1
-            elif plain[start - 1] != " " and not _follows_clitic(plain, start):
-                continue
-            space = end if is_word else _end_of_word(plain, end)
-            if space is None:
-                continue
-            tails = head.after_stem
-            if is_word:
-                tails = head.after_word
-                for term in head.words:
-                    yield Hit(term, start, end)
-            for term in head.stems:
-                yield Hit(term, start, space)
-            for term, tail in _beginning_with(tails, plain, space + 1, head.joins) if tails else ():
-                last = _end_of(tail, plain, space, head.joins)
-                if last is not None:
-                    yield Hit(term, start, last)
+            if plain[end] == " " or head.stems or head.after_stem:
+                if not head.joins:
+                    yield from _at(head, plain, start + 1, end)
+                elif plain[start - 1] == " " or _follows_clitic(plain, start):
+                    yield from _at(head, plain, start, end)
+
+
+def _at(head: _Head, plain: str, start: int, end: int) -> Iterator[Hit]:
+    """Yield the terms of `head` that stand at `start`, where a word begins; the head ends at `end`."""
+    space: int | None = end
+    tails = head.after_word
+    if plain[end] == " ":
+        for term in head.words:
+            yield Hit(term, start, end)
+    else:
+        space, tails = _end_of_word(plain, end), head.after_stem
+    if space is None:
+        return
+    for term in head.stems:
+        yield Hit(term, start, space)
+    for term, tail in _beginning_with(tails, plain, space + 1, head.joins) if tails else ():
+        last = _end_of(tail, plain, space, head.joins)
+        if last is not None:
+            yield Hit(term, start, last)
 
 
 def _beginning_with(tails: _Tails, plain: str, begin: int, joins: bool) -> Sequence[tuple[int, tuple[_Word, ...]]]:

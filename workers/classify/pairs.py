@@ -94,9 +94,7 @@ def acting_together(folded: Folded, mentions: Sequence[Mention], language: str) 
     return tuple(pairs)
 
 
-def _deeds(
-    folded: Folded, language: str, sentences: Iterable[int], ends: Sequence[int]
-) -> dict[int, list[_Deed]]:
+def _deeds(folded: Folded, language: str, sentences: Iterable[int], ends: Sequence[int]) -> dict[int, list[_Deed]]:
     """Return the words of deeds in these `sentences` by their place; one that is denied counts as a word of a fight.
 
     A sentence is known by how many of `ends` stand before it.
