@@ -27,7 +27,7 @@ from workers.domain.errors import ConfigError, Problem
 from workers.domain.organisations import ORGANISATIONS
 from workers.domain.values import Band
 
-#: What a tier weighs in the score (workers/classify/score.py); the midpoint there is 4.
+#: What a tier weighs in the score (workers/classify/matching/score.py); the midpoint there is 4.
 WEIGHTS = {"strong": 3.0, "medium": 1.5, "weak": 0.5}
 
 #: A topic is flagged from this probability on, unless the pack says so itself (docs/classification.md has the choice).
@@ -46,7 +46,7 @@ _TATWEEL, _HALF_SPACE = "ـ", "\u200c"
 
 
 def _plain(term: str) -> str:
-    """Return a term nearly as matching folds it (`workers.classify.fold`, which operators' files must not know).
+    """Return a term nearly as matching folds it (`workers.classify.matching.fold`, which this must not know).
 
     The same characters are left out; letters that only differ by keyboard stay apart.
     """
@@ -176,7 +176,7 @@ class TopicRule(_Part):
     groups: Annotated[tuple[Name, ...], AfterValidator(_are_different)]
     within: Annotated[int, Field(ge=1, le=50)]  # words, about a sentence at most
     weight: Annotated[float, Field(gt=0, le=10)]
-    # only where so many different ones are named (`workers.classify.nearby`); 0: it does not matter
+    # only where so many different ones are named (`workers.classify.entities.nearby`); 0: it does not matter
     countries: Annotated[int, Field(ge=0, le=5)] = 0
 
     def __str__(self) -> str:

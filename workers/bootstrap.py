@@ -261,7 +261,7 @@ class Steps:
 
     def _check_topics(self, _mark: str) -> dict[str, Any]:
         from config.topics import load_topics
-        from workers.classify.model import model_at
+        from workers.classify.probability.model import model_at
 
         packs, model = load_topics(self.settings.topics_dir), model_at(self.settings.model)
         classifier_of(packs, model)  # as a worker makes it: what fails there is refused here

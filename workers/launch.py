@@ -120,7 +120,7 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
 
 def check_files(settings: Settings) -> None:
     """Read every file that an operator edits. Raises ConfigError with all of their problems at once."""
-    from workers.classify.model import model_at
+    from workers.classify.probability.model import model_at
 
     problems: list[Problem] = []
     reads: tuple[Callable[[], object], ...] = (

@@ -25,7 +25,7 @@ from tests.making import bring, created_changes, discover, make_article, run_sql
 from tests.systems import COMMAND, REPOSITORY, environment, wirewatch
 from tests.waiting import wait_until
 from workers.bootstrap import Steps
-from workers.classify.model import shipped_model
+from workers.classify.probability.model import shipped_model
 from workers.cli.main import command
 from workers.cli.reclassifying import NICE, Look, Verdict, look_again, watching_the_path
 from workers.domain.errors import Unavailable, WirewatchError

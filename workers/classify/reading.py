@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from workers.classify.actors import ORGANISATION
-from workers.classify.features import Reading, Weighed
-from workers.classify.fold import Folded
-from workers.classify.matcher import Matcher, is_short
-from workers.classify.names import Mention
-from workers.classify.naming import FIELDS, Names, find_names
-from workers.classify.nearby import CountriesNearby
-from workers.classify.score import (
+from workers.classify.entities.actors import ORGANISATION
+from workers.classify.entities.names import Mention
+from workers.classify.entities.naming import FIELDS, Names, find_names
+from workers.classify.entities.nearby import CountriesNearby
+from workers.classify.matching.fold import Folded
+from workers.classify.matching.matcher import Matcher, is_short
+from workers.classify.matching.score import (
     OPENING_CHARACTERS,
     Span,
     is_outside,
@@ -24,6 +23,7 @@ from workers.classify.score import (
     total,
     without_overlaps,
 )
+from workers.classify.probability.features import Reading, Weighed
 from workers.domain.values import Band
 
 

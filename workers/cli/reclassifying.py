@@ -28,7 +28,7 @@ from workers.store.engine import make_engine
 from workers.store.reclassify import Told, is_path_busy, read_told, told_anew, write_reclassified
 
 if TYPE_CHECKING:
-    from workers.classify.model import Model
+    from workers.classify.probability.model import Model
     from workers.classify.stage import Classifier
 
 #: A probability that moved by less is no news: readers keep the flag that they have, with the pack that raised it.

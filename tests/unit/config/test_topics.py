@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from config.topics import WEIGHTS, TopicPack, _plain_character, load_topics
-from workers.classify.fold import fold
+from workers.classify.matching.fold import fold
 from workers.domain.errors import ConfigError
 
 FOLDER = Path(__file__).parents[3] / "config" / "topics"
