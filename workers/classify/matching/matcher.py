@@ -6,7 +6,7 @@ Arabic and Hebrew write together with the next one, anything in Chinese, which d
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -128,39 +128,37 @@ class Matcher:
         self._heads = list(heads.values())
         self._automaton = AhoCorasick(list(heads))
 
-    def find(self, plain: str) -> Iterator[Hit]:
-        """Yield each hit in `plain`, a folded text with a space at both ends; hits may overlap."""
+    def find(self, plain: str) -> list[Hit]:
+        """Return every hit in `plain`, a folded text with a space at both ends; hits may overlap."""
+        hits: list[Hit] = []
         for number, start, end in self._automaton.find_matches_as_indexes(plain, overlapping=True):
             head = self._heads[number]
             if head.is_chinese:
-                for term in head.words:
-                    yield Hit(term, start, end)
-                continue
+                hits += [Hit(term, start, end) for term in head.words]
             # most heads are found inside longer words: those go before anything else is looked at
-            if plain[end] == " " or head.stems or head.after_stem:
+            elif plain[end] == " " or head.stems or head.after_stem:
                 if not head.joins:
-                    yield from _at(head, plain, start + 1, end)
+                    _add_hits(hits, head, plain, start + 1, end)
                 elif plain[start - 1] == " " or _follows_clitic(plain, start):
-                    yield from _at(head, plain, start, end)
+                    _add_hits(hits, head, plain, start, end)
+        return hits
 
 
-def _at(head: _Head, plain: str, start: int, end: int) -> Iterator[Hit]:
-    """Yield the terms of `head` that stand at `start`, where a word begins; the head ends at `end`."""
+def _add_hits(hits: list[Hit], head: _Head, plain: str, start: int, end: int) -> None:
+    """Add the terms of `head` that stand at `start`, where a word begins; the head ends at `end`."""
     space: int | None = end
     tails = head.after_word
     if plain[end] == " ":
-        for term in head.words:
-            yield Hit(term, start, end)
+        hits += [Hit(term, start, end) for term in head.words]
     else:
         space, tails = _end_of_word(plain, end), head.after_stem
     if space is None:
         return
-    for term in head.stems:
-        yield Hit(term, start, space)
+    hits += [Hit(term, start, space) for term in head.stems]
     for term, tail in _beginning_with(tails, plain, space + 1, head.joins) if tails else ():
         last = _end_of(tail, plain, space, head.joins)
         if last is not None:
-            yield Hit(term, start, last)
+            hits.append(Hit(term, start, last))
 
 
 def _beginning_with(tails: _Tails, plain: str, begin: int, joins: bool) -> Sequence[tuple[int, tuple[_Word, ...]]]:
