@@ -103,10 +103,24 @@ def _is_language(code: str) -> str:
 
 Language = Annotated[str, StringConstraints(strict=True), AfterValidator(_is_language)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
-#: A concept of IPTC Media Topics, https://cv.iptc.org/newscodes/mediatopic/
-MediaTopic = Annotated[str, StringConstraints(pattern=r"^medtop:\d{8}$")]
-#: A concept of EuroVoc: http://eurovoc.europa.eu/4452 is written eurovoc:4452.
-EuroVoc = Annotated[str, StringConstraints(pattern=r"^eurovoc:[1-9]\d{0,6}$")]
+
+
+def _is_media_topic(concept: str) -> str:
+    if not re.fullmatch("medtop:[0-9]{8}", concept):
+        raise ValueError("must be medtop: and eight digits; https://cv.iptc.org/newscodes/mediatopic/ has them")
+    return concept
+
+
+def _is_eurovoc(concept: str) -> str:
+    if not re.fullmatch("eurovoc:[1-9][0-9]{0,6}", concept):
+        raise ValueError("must be eurovoc: and a number: http://eurovoc.europa.eu/4452 is written eurovoc:4452")
+    return concept
+
+
+#: A concept of IPTC Media Topics.
+MediaTopic = Annotated[str, AfterValidator(_is_media_topic)]
+#: A concept of EuroVoc.
+EuroVoc = Annotated[str, AfterValidator(_is_eurovoc)]
 
 
 def _is_known(organisation: str) -> str:
