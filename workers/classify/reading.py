@@ -84,6 +84,10 @@ class _Role(Enum):
 _EVIDENCE, _MEMBER, _MASK = _Role
 
 
+#: A language without short words in the packs; in a text of an undetermined one they all count.
+_ELSEWHERE, _UNDETERMINED = "", "und"
+
+
 class _Use(NamedTuple):
     """What a term means to one topic, in one language."""
 
@@ -127,9 +131,7 @@ class Reader:
             for language, term in pack.masks():
                 uses.setdefault(term, []).append(_Use(topic, _MASK, _only_in(language, term)))
         self._terms = tuple(uses)
-        self._uses = tuple(uses.values())
-        self._own_words = {use.only_in for of_term in self._uses for use in of_term if use.only_in is not None}
-        self._uses_in: dict[str, list[list[_Use]]] = {}
+        self._uses_in = _by_language(list(uses.values()))
         self._matcher = Matcher(self._terms)
         self._organisations: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         for topic, pack in enumerate(packs):
@@ -174,7 +176,7 @@ class Reader:
     def _find(self, plain: str, language: str, names: Iterable[Mention]) -> dict[int, _Found]:
         """Collect the hits of one field by topic."""
         topics: dict[int, _Found] = {}
-        uses = self._uses_of(language)
+        uses = self._uses_in.get(language, self._uses_in[_ELSEWHERE])
         for term, start, end in self._matcher.find(plain):
             for topic, role, _, weight, group in uses[term]:
                 found = topics.get(topic)
@@ -190,14 +192,6 @@ class Reader:
             for topic, group in self._organisations.get(name.id, ()) if name.kind == ORGANISATION else ():
                 topics.setdefault(topic, _nothing()).members[group].append((name.start, name.end))
         return topics
-
-    def _uses_of(self, language: str) -> list[list[_Use]]:
-        """Return the uses of each term that count in texts of `language`; worked out once a language (5 ms)."""
-        key = language if language == "und" or language in self._own_words else ""  # of no language with short words
-        if key not in self._uses_in:
-            counts = frozenset((None, key)) if key != "und" else self._own_words | {None}
-            self._uses_in[key] = [[use for use in of_term if use.only_in in counts] for of_term in self._uses]
-        return self._uses_in[key]
 
     @staticmethod
     def _weigh(field: str, found: _Found, plain: str, topic: _Topic, nearby: CountriesNearby) -> list[Span]:
@@ -243,3 +237,19 @@ def _nothing() -> _Found:
 
 def _only_in(language: str, term: str) -> str | None:
     return language if is_short(term) else None
+
+
+def _by_language(uses: Sequence[Sequence[_Use]]) -> dict[str, list[Sequence[_Use]]]:
+    """Return the uses of each term that count in texts of a language, for all languages that have short words."""
+    own = {use.only_in for of_term in uses for use in of_term if use.only_in is not None}
+    common: list[Sequence[_Use]] = [
+        of_term if all(use.only_in is None for use in of_term) else [use for use in of_term if use.only_in is None]
+        for of_term in uses
+    ]
+    found = {_ELSEWHERE: common, _UNDETERMINED: list(uses)}
+    for language in sorted(own):
+        found[language] = list(common)
+    for term, of_term in enumerate(uses):
+        for language in {use.only_in for use in of_term if use.only_in is not None}:
+            found[language][term] = [use for use in of_term if use.only_in in (None, language)]
+    return found
