@@ -379,5 +379,5 @@ def test_the_helpers_are_told_whether_a_worker_of_the_path_has_something_in_hand
         claim = {"state": State.FETCHED, "due_at": HELD, "lease_until": HELD}
         set_entry(desk.engine, one, **claim)
         wait_until(lambda: not idle.is_set(), 10, "a page is in hand")
-        set_entry(desk.engine, one, state=State.CLASSIFIED, due_at=None, lease_until=None)
+        set_entry(desk.engine, one, state=State.CLASSIFIED, lease_until=None)
         wait_until(idle.is_set, 10, "the path is idle again")
