@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError, TimeoutError  # noqa: A004  (no connection is free)
+from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError  # noqa: A004  (no connection is free)
 
 from workers.deliver.contract import (
     Articles,
@@ -26,7 +26,9 @@ from workers.deliver.metrics import render
 from workers.deliver.refusals import NO_ARTICLE, only_known_parameters, refuse_unknown
 from workers.deliver.verdicts import verdict_routes
 from workers.domain.outcomes import FeedOutcome
+from workers.pipeline import HEARTBEAT
 from workers.store.changes import changes_after, last_seq, stream_trouble
+from workers.store.outage import is_away
 from workers.store.overview import Pulse, flow, list_sources, pulse
 from workers.store.reading import article_by_id, list_articles
 
@@ -46,8 +48,14 @@ Country = Annotated[str | None, Query(pattern="^[A-Z]{2}$", description="ISO 316
 AWAY: dict[int | str, dict[str, Any]] = {503: {"model": Problem, "description": "The store does not answer."}}
 
 
-def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version: str) -> FastAPI:
-    """Return the application. `topics` gives the packs in force, as JSON objects."""
+#: Seconds without a tick after which somebody must be told (RELIABILITY.md Q16).
+SILENT_BEAT_S = 120.0
+
+
+def make_api(
+    engine: Engine, topics: Callable[[], list[dict[str, Any]]], version: str, *, silent_s: float = SILENT_BEAT_S
+) -> FastAPI:
+    """Return the application. `topics` gives the packs in force, as JSON objects; for `silent_s` beat may be silent."""
     api = FastAPI(
         title="Wirewatch",
         version=version,
@@ -58,10 +66,8 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
         dependencies=[Depends(only_known_parameters)],
     )
 
-    @api.exception_handler(OperationalError)
-    @api.exception_handler(TimeoutError)
-    def unavailable(_request: Request, _error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": "the store does not answer; try again"}, 503, headers={"retry-after": "5"})
+    api.add_exception_handler(DBAPIError, unavailable)
+    api.add_exception_handler(TimeoutError, unavailable)
 
     @api.get("/v1/changes", tags=["delivery"], response_model=Changes)
     def changes(
@@ -131,7 +137,7 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
         found = pulse(engine)
         with engine.connect() as connection:
             trouble = stream_trouble(connection)
-        problems = [*health_problems(found), *([trouble] if trouble else [])]
+        problems = [*health_problems(found, silent_s=silent_s), *([trouble] if trouble else [])]
         response.status_code = 503 if problems else 200
         return Health(ok=not problems, problems=problems, last_seq=found.last_seq)
 
@@ -149,18 +155,27 @@ def make_api(engine: Engine, topics: Callable[[], list[dict[str, Any]]], version
     return api
 
 
-#: Seconds without a tick after which somebody must be told (RELIABILITY.md Q16).
-SILENT_BEAT_S = 120
+def unavailable(_request: Request, error: Exception) -> JSONResponse:
+    """Return 503 while the store is away, or takes no writes and a verdict has to wait. Any other error goes on."""
+    if not (isinstance(error, OperationalError) or is_away(error)):
+        raise error
+    return JSONResponse({"detail": "the store does not answer; try again"}, 503, headers={"retry-after": "5"})
 
 
-def health_problems(found: Pulse) -> list[str]:
+def health_problems(found: Pulse, *, silent_s: float = SILENT_BEAT_S) -> list[str]:
     """Return what keeps the system from being healthy, in words. (Promises are checked by `upkeep`, not here.)"""
     problems = []
     ticked = found.last_tick.get("sweep")
     if ticked is None:
         problems.append("the schedule has not ticked yet")
-    elif (found.now - ticked).total_seconds() > SILENT_BEAT_S:
+    elif (found.now - ticked).total_seconds() > silent_s:
         problems.append(f"the schedule has not ticked since {ticked.isoformat()}")
+    else:
+        beat = found.last_tick.get(HEARTBEAT, found.now)
+        if (found.now - beat).total_seconds() > silent_s:
+            problems.append(f"beat is silent since {beat.isoformat()}: the relay ticks in its place")
+    if found.paused is not None:
+        problems.append(f"nothing is polled or fetched: {found.paused}")
     return problems
 
 
