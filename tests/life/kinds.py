@@ -62,20 +62,23 @@ class Dying(Life):
 class Returning(Life):
     """Is not reachable for a fifth of its life, feed and pages; meanwhile it writes on."""
 
+    silence = 0.2
+
     def moments(self) -> list[float]:  # what is found just before has no page any more
         found = super().moments()
         return [at for at in found if not self.turn - POLL_MOST - LATE <= at < self.turn]
 
     def answer(self, url: str, at: float, sent: Mapping[str, str]) -> Answer:
-        away = self.turn <= at < self.turn + self.script.end / 5
-        return Answer(status=0) if away else super().answer(url, at, sent)
+        return Answer(status=0) if self.is_silent(at) else super().answer(url, at, sent)
 
 
 class Throttled(Life):
     """Says for a tenth of its life that it is asked too often, and when to come again."""
 
+    silence = 0.1
+
     def feed(self, url: str, at: float, sent: Mapping[str, str]) -> Answer:
-        if self.turn <= at < self.turn + self.script.end / 10:
+        if self.is_silent(at):
             return Answer(status=429, headers={"retry-after": "7200"})
         return super().feed(url, at, sent)
 
@@ -136,8 +139,10 @@ class Tracking(Life):
 class Emptied(Life):
     """Has an empty list for a quarter of its life."""
 
+    silence = 0.25
+
     def listed(self, at: float) -> list[Story]:
-        return [] if self.turn <= at < self.turn + self.script.end / 4 else super().listed(at)
+        return [] if self.is_silent(at) else super().listed(at)
 
 
 class Sharing(Life):

@@ -108,6 +108,7 @@ class Life:
     window: ClassVar[int] = 20
     status: ClassVar[frozenset[str]] = frozenset({"ok", "not_modified"})  # how its last poll ends
     bodies: ClassVar[int] = 1  # pages that the looks at one story may store
+    silence: ClassVar[float] = 0.0  # share of its life in which nothing can be learned from it, from its turn on
 
     def __init__(self, number: int, script: Script) -> None:
         self.script = script
@@ -146,10 +147,21 @@ class Life:
 
     def pages_stored(self, after: float, before: float) -> int:
         """Return how many pages may have been stored between two moments, at most."""
-        found = sum(after - POLL_MOST - LATE - LOOKS[-1] < one.at <= before for one in self.stories)
+        earliest = after - POLL_MOST - LOOKS[-1] - 2 * LATE
+        named = [self.silent_until if self.is_silent(one.at) else one.at for one in self.stories]
+        found = sum(earliest < at <= before for at in named)
         return found * (self.bodies + NOTICED * bool(found and self.stories[0].edits))
 
     # --- how it lives --------------------------------------------------------------------------
+
+    @property
+    def silent_until(self) -> float:
+        """When its silence ends."""
+        return self.turn + self.silence * self.script.end
+
+    def is_silent(self, at: float) -> bool:
+        """Return whether it is silent at a moment."""
+        return self.turn <= at < self.silent_until
 
     def write(self) -> Iterator[Story]:
         """Yield its stories, in any order."""

@@ -201,8 +201,7 @@ class World:
 def world_settings(database_url: str, servers: Servers, folder: Path, *, retention_days: int) -> Settings:
     """Return the settings that the script counts with: databases 2 and 3 of Redis, and what is edited in `folder`.
 
-    A host rests for a millisecond between two requests, and a session that has to wait for longer goes on later: nobody
-    waits in real time.
+    A host rests for a millisecond between two requests: nobody waits for long in real time.
     """
     (folder / "topics").mkdir()
     (folder / "topics" / "border-cooperation.yaml").write_text(PACK, encoding="utf-8")
@@ -219,7 +218,6 @@ def world_settings(database_url: str, servers: Servers, folder: Path, *, retenti
         page_retention_days=retention_days,
         stream_length=STREAM,
         host_delay_s=0.001,
-        fetch_deadline_s=69.9,  # leaves a tenth of a second for waiting: `Settings.session_s`
     )
 
 
