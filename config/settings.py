@@ -81,7 +81,7 @@ class Settings(BaseSettings):
 
     # --- who is alive
     canary_s: float = Field(60, ge=1, le=600, description="Each worker is asked for signs of life this often.")
-    silence_s: float = Field(240, ge=2, description="A worker that consumed nothing for so long is replaced.")
+    silence_s: float = Field(210, ge=2, description="A worker that consumed nothing for so long is replaced.")
     beat_silence_s: float = Field(120, ge=2, description="When beat is silent for so long the relay ticks instead.")
 
     # --- how much at once

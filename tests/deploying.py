@@ -237,7 +237,7 @@ class Versions:
 
     def version_of(self, pid: int) -> Path:
         """Return the folder that a process runs from."""
-        return Path(psutil.Process(pid).environ()["PYTHONPATH"])
+        return Path(psutil.Process(pid).environ().get("PYTHONPATH", REPOSITORY))
 
     def environment(self, settings: Settings) -> Mapping[str, str]:
         """Return the environment of a command of the next version on a running system."""
