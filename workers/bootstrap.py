@@ -317,9 +317,13 @@ class Steps:
 
     def take_up_files(self) -> None:
         """Make changed files take effect; one with errors is refused, and what was in force stays so."""
-        self._take_up("sources", file_mark(self.settings.sources_file), self._sync_sources)
+        self.take_up_sources()
         own = files_mark((self.settings.model,)) if self.settings.model else ()
         self._take_up("topics", str(folder_mark(self.settings.topics_dir) + own), self._check_topics)
+
+    def take_up_sources(self) -> None:
+        """Do so for the sources alone: a look at the topics makes a classifier, of which 24 MB stay in the process."""
+        self._take_up("sources", file_mark(self.settings.sources_file), self._sync_sources)
 
     def _take_up(self, what: str, mark: str, use: "Callable[[str], dict[str, Any]]") -> None:
         from workers.store.notes import write_note

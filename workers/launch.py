@@ -113,7 +113,7 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         migrate(engine, None if postgres is not None else Half.PRE)
         engine.dispose()
         steps = Steps(full)
-        steps.take_up_files()
+        steps.take_up_sources()  # its topics the first sweep looks at
         system = System(full, supervisor)
         write_note(steps.engine, "api", system.api_url)
         write_note(steps.engine, "flower", system.flower_url)
