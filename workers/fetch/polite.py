@@ -32,7 +32,7 @@ MOST_HELD = 4 << 20
 #: A robots.txt whose server fails is asked for again after this.
 UNKNOWN_S = 1_800.0
 #: Lines of robots.txt that a process remembers, of all origins: parsed, up to a KB each. Most sites have some dozens.
-REMEMBERED = 15_000
+REMEMBERED = 10_000
 #: A host that did not answer at all rests so long, whoever asks; a tenth of what Media Cloud's fetcher gives it.
 UNREACHABLE_REST_S = 60.0
 #: A host that said stop and not for how long: 1 min, 2 min, 4 min ... (RELIABILITY.md S15), at most a day.
