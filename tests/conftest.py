@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def full_length(request: pytest.FixtureRequest) -> bool:
-    """Whether a proof runs with the times and sizes of production, or with smaller ones that `make test` has room for."""
+    """Whether a proof runs with the times and sizes of production, or with ones that `make test` has room for."""
     return bool(request.config.getoption("--full-length"))
 
 

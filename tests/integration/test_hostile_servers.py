@@ -25,8 +25,8 @@ import pytest
 
 from tests.hostile import (
     CAP,
-    SHORT_S,
     OK,
+    SHORT_S,
     TEXT,
     Connection,
     Dns,
