@@ -276,10 +276,10 @@ def report(gold: Path, sets: Path, packs: tuple[TopicPack, ...]) -> list[Judged]
     """Print every table; return what the classifier says in the cross-validation."""
     topics = [pack.id for pack in packs]
     articles = read_labelled(gold)
-    started = time.perf_counter()
+    started = time.process_time()
     reads = read_all(articles, Reader(packs))
-    spent = 1000 * (time.perf_counter() - started) / max(len(articles), 1)
-    print(f"{gold.name}: {len(articles)} articles, {spent:.2f} ms each to read; {FOLDS} outer and inner parts")
+    spent = 1000 * (time.process_time() - started) / max(len(articles), 1)
+    print(f"{gold.name}: {len(articles)} articles, {spent:.2f} ms CPU each to read; {FOLDS} outer and inner parts")
     results = {name: judge(reads, topics, method) for name, (method, _) in METHODS.items()}
     compare(results)
     judged = results[OURS]
