@@ -346,7 +346,7 @@ class Ledger:
                 again = func.now() + timedelta(seconds=NOT_FOUND_AGAIN_S[tries - 1])
                 return free | {"not_found": tries, "not_before": again, "due_at": again, "crashes": 0}
             case Deferred():
-                again = self._again(tries := one.attempt - one.failures - one.not_found, ending.until)
+                again = self._again(tries := one.attempt - one.failures - one.not_found, ending.wait_s)
             case Failed():
                 again = self._again(tries := one.failures + 1, None)
                 free["failures"] = tries
@@ -360,7 +360,7 @@ class Ledger:
 
     def _waits(self, ending: Deferred) -> dict[str, Any]:
         """Return the columns of an entry whose host's turn has not come: no try was made."""
-        again = func.least(func.coalesce(literal(ending.until), func.now()), func.now() + timedelta(days=1))
+        again = func.now() + timedelta(seconds=min(ending.wait_s or 0.0, DAY_S))
         waiting: dict[str, Any] = {"attempt": entry.c.attempt - 1, "not_before": again, "due_at": again}
         if ending.hops:
             waiting |= {"hops": hops_to_json(ending.hops), "host": host_of(ending.hops[-1].url)}
@@ -370,11 +370,11 @@ class Ledger:
         """Return the columns of a published entry after a look that brought nothing new; why, if it failed."""
         return self._fresh(State.CLASSIFIED) | {"reason": reason, "detail": detail_text(detail) or None}
 
-    def _again(self, tries: int, until: datetime | None) -> Any:
-        backoff = func.now() + timedelta(seconds=delay_s(tries, random.random()))  # noqa: S311  (jitter)
-        if until is None:
-            return backoff
-        return func.least(func.greatest(until, backoff), func.now() + timedelta(seconds=DAY_S))
+    def _again(self, tries: int, asked_s: float | None) -> Any:
+        wait_s = delay_s(tries, random.random())  # noqa: S311  (jitter)
+        if asked_s is not None:
+            wait_s = min(max(asked_s, wait_s), DAY_S)
+        return func.now() + timedelta(seconds=wait_s)
 
     # --- sweep ---------------------------------------------------------------------------------
 
