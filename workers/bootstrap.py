@@ -315,6 +315,15 @@ class Steps:
         with self.engine.connect() as connection:
             return why_paused(connection) is not None
 
+    def excuse_outage(self) -> None:
+        """Give back what was held while nobody swept: Redis, the store or everything was away, and no page to blame."""
+        from workers.store.sources import MISSED_S
+        from workers.store.ticks import seconds_since
+
+        away_s = seconds_since(self.engine, "sweep") or 0.0
+        if away_s > MISSED_S and (count := self.ledger.excuse(away_s)):
+            event("leases_excused", level="warning", count=count, away_s=round(away_s))
+
     def take_up_files(self) -> None:
         """Make changed files take effect; one with errors is refused, and what was in force stays so."""
         self.take_up_sources()

@@ -27,6 +27,7 @@ from tests.making import (
     make_ledger,
     make_page,
     row_of,
+    run_sql,
     set_entry,
     settle_advanced,
 )
@@ -786,6 +787,33 @@ class TestOutage:
                     ledger.claim(ids[1:], State.DISCOVERED)
         assert row_of(engine, ids[1]).attempt == 0
         assert [one.attempt for one in ledger.claim(ids, State.DISCOVERED).entries] == [1, 1]
+
+    def test_an_outage_longer_than_a_lease_is_not_counted_however_many_there_are(self, engine: Engine) -> None:
+        ids = discover(engine, 3)
+        ledger = make_ledger(engine)
+        for _ in range(4):
+            claim = ledger.claim(ids, State.DISCOVERED)
+            assert [(one.attempt, row_of(engine, one.id).crashes) for one in claim.entries] == [(1, 0)] * 3
+            expire_leases(engine)  # whoever held them owes them still, and somebody else comes first
+            assert ledger.excuse(120) == 3
+            assert {one.id: one.alone for one in ledger.due(State.DISCOVERED, 10)} == dict.fromkeys(ids, False)
+        assert len(settle_advanced(ledger, ledger.claim(ids, State.DISCOVERED))) == 3
+
+    @pytest.mark.parametrize(
+        ("ends_in_s", "excused"),
+        [
+            pytest.param(-121, 0, id="it ended before the outage"),
+            pytest.param(-119, 1, id="it ended in the outage"),
+            pytest.param(35, 1, id="nobody insists any more"),
+            pytest.param(37, 0, id="somebody may still insist"),
+        ],
+    )
+    def test_only_what_the_outage_can_have_cost_is_excused(self, engine: Engine, ends_in_s: int, excused: int) -> None:
+        (one,) = discover(engine)
+        ledger = make_ledger(engine, lease_s=90)
+        ledger.claim([one], State.DISCOVERED)
+        run_sql(engine, "UPDATE entry SET lease_until = now() + make_interval(secs => :s)", s=ends_in_s)
+        assert ledger.excuse(120) == excused
 
     def test_an_error_of_ours_is_not_excused(self, engine: Engine) -> None:
         (one,) = discover(engine)

@@ -6,7 +6,8 @@ one transaction, for those rows only whose token is still ours. Whoever lost the
 Leases and due times go by the database's clock: any number of machines agree on it.
 
 A lease that is still on a row when it is claimed anew says that its holder died, and that counts against the entry.
-So a holder that is alive never leaves one: when the store goes away it gives its claim back (`blameless`).
+So a holder that is alive never leaves one: when the store goes away it gives its claim back (`blameless`). It may
+come too late with that, after a long outage: then whoever notices the outage does it for all (`excuse`).
 """
 
 import random
@@ -96,6 +97,9 @@ class Settled(Generic[T]):
         self.advanced += other.advanced
         self.counts += other.counts
 
+
+#: The columns of an entry over which nobody has tried anything.
+GIVEN_BACK = {"attempt": entry.c.attempt - 1, "lease_token": None, "lease_until": None, "due_at": func.now()}
 
 #: Writes what a step made, in the settling transaction; returns those entries that end here all the same, and why.
 Writer = Callable[[Connection, Sequence[tuple[Entry, T]]], Mapping[UUID, Dropped]]
@@ -187,11 +191,25 @@ class Ledger:
             connection.execute(self._give_back(claim.token, list(ids)))
 
     def _give_back(self, token: UUID, ids: list[UUID]) -> Update:
-        return (
-            update(entry)
-            .where(entry.c.id.in_(ids), entry.c.lease_token == token)
-            .values(attempt=entry.c.attempt - 1, lease_token=None, lease_until=None, due_at=func.now())
+        return update(entry).where(entry.c.id.in_(ids), entry.c.lease_token == token).values(GIVEN_BACK)
+
+    def excuse(self, away_s: float) -> int:
+        """Give back, with its attempt, what was held during an outage of `away_s` seconds that is over now.
+
+        Only what nobody insists on settling any more: its holder owes it or is dead, and of what cannot be told. A
+        lease that ended before the outage still counts. Returns how many.
+        """
+        insisted = func.now() + self.lease - timedelta(seconds=self.patience_s)
+        held = (
+            select(entry.c.id)
+            .where(entry.c.state.in_(IN_FLIGHT), entry.c.lease_token.is_not(None))
+            .where(entry.c.lease_until > func.now() - timedelta(seconds=away_s), entry.c.lease_until < insisted)
+            .with_for_update(skip_locked=True)
+            .cte("held")
         )
+        given_back = update(entry).where(entry.c.id == held.c.id).values(GIVEN_BACK)
+        with self.engine.begin() as connection:
+            return connection.execute(given_back).rowcount
 
     @contextmanager
     def blameless(self, claim: Claim) -> Iterator[None]:
