@@ -53,9 +53,18 @@ SILENT_BEAT_S = 120.0
 
 
 def make_api(
-    engine: Engine, topics: Callable[[], list[dict[str, Any]]], version: str, *, silent_s: float = SILENT_BEAT_S
+    engine: Engine,
+    topics: Callable[[], list[dict[str, Any]]],
+    version: str,
+    *,
+    silent_s: float = SILENT_BEAT_S,
+    own_disk: Callable[[], str] = str,
 ) -> FastAPI:
-    """Return the application. `topics` gives the packs in force, as JSON objects; for `silent_s` beat may be silent."""
+    """Return the application.
+
+    `topics` gives the packs in force, as JSON objects; for `silent_s` beat may be silent; `own_disk` measures the disk
+    and says what is wrong with it, "" when nothing is.
+    """
     api = FastAPI(
         title="Wirewatch",
         version=version,
@@ -137,7 +146,7 @@ def make_api(
         found = pulse(engine)
         with engine.connect() as connection:
             trouble = stream_trouble(connection)
-        problems = [*health_problems(found, silent_s=silent_s), *([trouble] if trouble else [])]
+        problems = [*health_problems(found, silent_s=silent_s, disk=own_disk()), *([trouble] if trouble else [])]
         response.status_code = 503 if problems else 200
         return Health(ok=not problems, problems=problems, last_seq=found.last_seq)
 
@@ -162,8 +171,11 @@ def unavailable(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": "the store does not answer; try again"}, 503, headers={"retry-after": "5"})
 
 
-def health_problems(found: Pulse, *, silent_s: float = SILENT_BEAT_S) -> list[str]:
-    """Return what keeps the system from being healthy, in words. (Promises are checked by `upkeep`, not here.)"""
+def health_problems(found: Pulse, *, silent_s: float = SILENT_BEAT_S, disk: str = "") -> list[str]:
+    """Return what keeps the system from being healthy, in words. (Promises are checked by `upkeep`, not here.)
+
+    `disk`: what is wrong with this process's own disk. When it is also the database's nobody can note a pause there.
+    """
     problems = []
     ticked = found.last_tick.get("sweep")
     if ticked is None:
@@ -176,6 +188,8 @@ def health_problems(found: Pulse, *, silent_s: float = SILENT_BEAT_S) -> list[st
             problems.append(f"beat is silent since {beat.isoformat()}: the relay ticks in its place")
     if found.paused is not None:
         problems.append(f"nothing is polled or fetched: {found.paused}")
+    if disk and disk not in (found.paused or ""):
+        problems.append(disk)
     return problems
 
 
