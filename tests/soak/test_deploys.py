@@ -50,12 +50,12 @@ def check_restarts(folder: Path, restart: Callable[[Flow], None], *, times: int,
 
 
 @pytest.mark.timeout(900)
-def test_fifteen_rolling_restarts_delay_nothing_beyond_the_lease(tmp_path: Path) -> None:
+def test_twenty_rolling_restarts_delay_nothing_beyond_the_lease(tmp_path: Path) -> None:
     def restart(flow: Flow) -> None:
         for name in ROLL:
             flow.restart([name])
 
-    check_restarts(tmp_path, restart, times=15, s=200)
+    check_restarts(tmp_path, restart, times=20, s=200)
 
 
 @pytest.mark.timeout(600)
