@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from config.quickyaml import NotPlain, plain_values
 from config.yamlfile import line_of, parse_tree, problems_of, read_text, shown
 from workers.domain.errors import ConfigError, Problem
 from workers.domain.selectors import compiled
@@ -230,6 +232,12 @@ def load_sources(path: Path) -> tuple[SourceSpec, ...]:
 
 def parse_sources(text: str, path: Path) -> tuple[SourceSpec, ...]:
     """Return the sources of a file's text; `path` is only named in the errors. Raises ConfigError as `load_sources`."""
+    # nearly every file is as it should be: lines are looked for where one is not
+    with suppress(NotPlain, ValidationError):
+        values = plain_values(text)
+        found = SourcesFile.model_validate(values).sources
+        if not any(duplicates(values, path)):
+            return found
     tree = parse_tree(text, path)
     problems: list[Problem] = []
     sources: tuple[SourceSpec, ...] = ()

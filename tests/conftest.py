@@ -40,6 +40,11 @@ def full_length(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--full-length"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, or one process would wait for the other's at the end."""
+    items.sort(key=lambda item: "faults/test_chaos" not in item.nodeid)
+
+
 class OutsideWorldError(AssertionError):
     """A test tried to leave the loopback."""
 

@@ -51,8 +51,12 @@ def test_a_run_survives_dead_sources_and_goes_on_after_a_restart(tmp_path: Path)
             second = wirewatch("run", "--data-dir", str(data), **settings)
             assert second.returncode == 75, "two systems on one data folder"
             assert str(data) in second.stderr
-            assert system.stop(signal.SIGTERM) == 0
+            assert system.ask("stop").returncode == 0, "from another terminal"
+            assert system.wait_end(10) == 0
             assert system.leftovers() == []
+            nothing = system.ask("stop")
+            assert nothing.returncode == 75
+            assert "no system runs on" in nothing.stderr
         asked = server.requests.copy()
         with RunningSystem(("run",), data, settings) as system:
             system.wait_ready()
@@ -64,7 +68,7 @@ def test_a_run_survives_dead_sources_and_goes_on_after_a_restart(tmp_path: Path)
             assert after["balanced"]
             again = {path for path in asked if path.startswith("/yantar/news") and server.requests[path] > asked[path]}
             assert again == set(), "no article is fetched a second time"
-            assert system.stop() == 0
+            assert system.stop(signal.SIGHUP) == 0, "its terminal is closed"
             assert system.leftovers() == []
 
 
@@ -73,25 +77,6 @@ def quiet_settings(tmp_path: Path) -> dict[str, object]:
     sources = tmp_path / "sources.yaml"
     write_sources(sources, [unreachable("dead", "http://127.0.0.1:9/feed")])
     return {"sources_file": sources, "api_port": 0, "flower_port": 0}
-
-
-def test_a_system_is_stopped_from_another_terminal(tmp_path: Path) -> None:
-    settings = quiet_settings(tmp_path)
-    with RunningSystem(("run",), tmp_path / "var", settings) as system:
-        system.wait_ready()
-        assert system.ask("stop").returncode == 0
-        assert system.wait_end(10) == 0
-        assert system.leftovers() == []
-        nothing = system.ask("stop")
-        assert nothing.returncode == 75
-        assert "no system runs on" in nothing.stderr
-
-
-def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path) -> None:
-    with RunningSystem(("run",), tmp_path / "var", quiet_settings(tmp_path)) as system:
-        system.wait_ready()
-        assert system.stop(signal.SIGHUP) == 0
-        assert system.leftovers() == []
 
 
 def test_a_dead_supervisor_is_a_reason_to_be_started_again(tmp_path: Path) -> None:

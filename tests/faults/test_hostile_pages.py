@@ -43,7 +43,7 @@ GOOD = f"""<html><head><title>{TITLE}</title></head><body><article><h1>{TITLE}</
 #: RELIABILITY.md S9.
 LONGEST_S, MEMORY = 12.0, 1_000_000_000
 #: Seconds for the full setting, the cheap one and the feed's text, in `make test`.
-SHORT = (2.0, 1.0, 0.5)
+SHORT = (1.2, 0.6, 0.3)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Eight worker processes and one host: what the host itself sees of them.
 
-With `--full-length` (`make bench-outside`) a thousand pages, else two hundred.
+With `--full-length` (`make bench-outside`) a thousand pages, else one hundred.
 """
 
 import json
@@ -82,7 +82,7 @@ def test_eight_processes_ask_one_host_for_its_pages_one_by_one(
     engine: Engine, database_url: str, full_length: bool
 ) -> None:
     """In full 950 requests for pages (50 of these redirect), 50 more for where they lead; 40 links are disallowed."""
-    share = 1 if full_length else 5
+    share = 1 if full_length else 10
     pages = [f"/page/{number}" for number in range(900 // share)]
     moving = {f"/moved/{number}": f"/to/{number}" for number in range(50 // share)}
     private = [f"/private/{number}" for number in range(30 // share)]
@@ -100,13 +100,16 @@ def test_eight_processes_ask_one_host_for_its_pages_one_by_one(
 
 
 @pytest.mark.timeout(240)
-def test_processes_that_know_nothing_of_each_other_are_seen_to_come_at_once(engine: Engine, database_url: str) -> None:
+def test_processes_that_know_nothing_of_each_other_are_seen_to_come_at_once(
+    engine: Engine, database_url: str, full_length: bool
+) -> None:
     """The control: what the store holds apart comes together without it."""
+    pages = 100 if full_length else 30
     with Outlet(takes_s=0.002) as outlet:
-        discover(engine, [f"{outlet.url}/{number}" for number in range(100)])
+        discover(engine, [f"{outlet.url}/{number}" for number in range(pages)])
         took_s = run_crowd(outlet, database_url, polite=False)
     print("\nalone:", figures(outlet, took_s))
-    assert endings(engine) == {("fetched", None): 100}
+    assert endings(engine) == {("fetched", None): pages}
     assert outlet.smallest_gap_s < GAP_S / 2
     assert outlet.most_in_flight > 1
     assert outlet.paths.count("/robots.txt") > 1
