@@ -250,7 +250,7 @@ class TestApplied:
             cwd=REPOSITORY,
             start_new_session=True,
         )
-        wait_until(desk.told, description="the first change")
+        wait_until(desk.told, 60, "the first change")
         os.killpg(process.pid, signal.SIGINT)
         said, _ = process.communicate(timeout=30)
         assert (process.returncode, "Traceback" in said) == (130, False), said
@@ -297,7 +297,7 @@ class TestWork:
         words = [COMMAND[0], str(path), desk.url, str(desk.topics)]
         process = subprocess.Popen(words, cwd=REPOSITORY, env=environment() | {"PYTHONPATH": str(REPOSITORY)})
         parent = psutil.Process(process.pid)
-        wait_until(lambda: len(parent.children()) >= 2, description="the helper")
+        wait_until(lambda: len(parent.children()) >= 2, timeout_s=60, description="the helper")
         helpers = parent.children()
         process.kill()
         process.wait()
