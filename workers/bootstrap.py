@@ -403,7 +403,7 @@ def forget_steps() -> None:
 
 def make_http_api(settings: Settings) -> "FastAPI":
     """Return the HTTP API over its own small pool; a reader's statement ends after 5 s, so none slows the intake."""
-    from workers.deliver.api import make_api
+    from workers.deliver.api.app import make_api
     from workers.store.engine import make_engine
 
     engine = make_engine(database_url(settings), role="api", statement_timeout_s=5, pool_size=5)

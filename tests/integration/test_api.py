@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 
 from tests.making import MOMENT, advance, bring, created_changes, discover, make_classified, make_flag, run_sql
 from tests.waiting import wait_until
-from workers.deliver.api import make_api
+from workers.deliver.api.app import make_api
 from workers.deliver.contract import Articles, Changes, FullArticle, Sources, Topics
 from workers.domain.outcomes import State
 from workers.store.changes import note_stream_trouble, number
@@ -135,7 +135,7 @@ class TestChanges:
     def test_a_rare_topic_costs_a_bounded_look_and_loses_nothing(
         self, api: httpx.Client, articles: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("workers.deliver.api.LOOK_AHEAD", 2)
+        monkeypatch.setattr("workers.deliver.api.app.LOOK_AHEAD", 2)
         cursors, read, after = [], [], 0
         while after < 5:
             page = get(api, "/v1/changes", after=after, topic="sanctions")

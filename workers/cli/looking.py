@@ -275,7 +275,7 @@ def _redis(settings: Settings) -> list[str]:
 
 
 def _schedule(settings: Settings) -> list[str]:
-    from workers.deliver.api import health_problems
+    from workers.deliver.api.app import health_problems
 
     return _of_overview(settings, health_problems)
 

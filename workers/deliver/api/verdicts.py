@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from starlette.requests import ClientDisconnect
 
 from workers.deliver.contract import Problem, Shape
-from workers.deliver.refusals import NO_ARTICLE, refuse_unknown
+from workers.deliver.api.refusals import NO_ARTICLE, refuse_unknown
 from workers.store.reading import article_by_id
 from workers.store.verdicts import LONGEST_NAME, Verdict, is_name, verdicts_of, write_verdict
 

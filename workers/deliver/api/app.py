@@ -22,9 +22,9 @@ from workers.deliver.contract import (
     Topics,
 )
 from workers.deliver.event import event_of
-from workers.deliver.metrics import render
-from workers.deliver.refusals import NO_ARTICLE, only_known_parameters, refuse_unknown
-from workers.deliver.verdicts import verdict_routes
+from workers.deliver.api.metrics import render
+from workers.deliver.api.refusals import NO_ARTICLE, only_known_parameters, refuse_unknown
+from workers.deliver.api.verdicts import verdict_routes
 from workers.domain.outcomes import FeedOutcome
 from workers.store.changes import changes_after, last_seq, stream_trouble
 from workers.store.overview import Pulse, flow, list_sources, pulse
