@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from config.settings import Settings, load_settings
-from workers.addresses import database_url, located_stream, redis_url
+from workers.addresses import database_url, is_loopback, located_stream, redis_url
 from workers.domain.errors import ConfigError, StartError
 from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State, Unchanged
 from workers.domain.values import Article, Entry, Page
@@ -24,13 +24,15 @@ from workers.telemetry import event
 # memory of the whole system.
 if TYPE_CHECKING:
     import redis
-    from fastapi import FastAPI
     from sqlalchemy import Engine
 
+    from workers.deliver.api.app import Api
     from workers.deliver.stream import ChangeStream
+    from workers.deliver.webhooks.stage import Pusher
     from workers.extract.contained import Contained
     from workers.fetch.http import HttpClient
     from workers.fetch.polite import Hosts, Outside, Robots
+    from workers.fetch.post import HttpPoster
     from workers.store.ledger import Due, Ledger, Settled
     from workers.store.sources import SourceLedger
 
@@ -365,6 +367,25 @@ def http_client(settings: Settings) -> "HttpClient":
     )
 
 
+def make_pusher(settings: Settings) -> "tuple[Pusher, HttpPoster]":
+    """Return what pushes changes to subscribers, over a pool of its own, and the way out that it takes."""
+    from workers.deliver.webhooks.stage import DEADLINE_S, MOST_AT_ONCE, THREADS, Pusher
+    from workers.fetch.post import HttpPoster
+    from workers.store.engine import make_engine
+    from workers.store.webhooks import WebhookBook
+
+    post = HttpPoster(
+        user_agent=settings.user_agent,
+        deadline_s=DEADLINE_S,
+        allowed=settings.allow_addresses,
+        ports=settings.fetch_ports,
+        clock=utc_now,
+        connections=MOST_AT_ONCE,
+    )
+    engine = make_engine(database_url(settings), role="push", pool_size=THREADS)
+    return Pusher(book=WebhookBook(engine), post=post, clock=utc_now), post
+
+
 def utc_now() -> datetime:
     """Read the clock: the one place where the rooms' `now` comes from."""
     return datetime.now(UTC)  # noqa: TID251  (this is where everybody's `now` comes from)
@@ -401,11 +422,35 @@ def forget_steps() -> None:
     _steps = None
 
 
-def make_http_api(settings: Settings) -> "FastAPI":
+def make_http_api(settings: Settings) -> "Api":
     """Return the HTTP API over its own small pool; a reader's statement ends after 5 s, so none slows the intake."""
     from workers.deliver.api.app import make_api
     from workers.store.engine import make_engine
 
     engine = make_engine(database_url(settings), role="api", statement_timeout_s=5, pool_size=5)
     topics = WatchedTopics(settings.topics_dir, lambda packs: [topic_json(pack) for pack in packs])
-    return make_api(engine, topics.current, VERSION)
+    return make_api(
+        engine,
+        topics.current,
+        VERSION,
+        open_without_keys=is_loopback(settings.api_host),
+        rate=settings.api_rate,
+    )
+
+
+def check_keys(settings: Settings) -> None:
+    """Return when the API may listen where it is told to. Raises StartError, with what to do, when it may not."""
+    from workers.store.engine import make_engine
+    from workers.store.keys import any_key
+
+    if is_loopback(settings.api_host):
+        return
+    engine = make_engine(database_url(settings), role="api", pool_size=1)
+    with engine.connect() as connection:
+        has_keys = any_key(connection)
+    engine.dispose()
+    if not has_keys:
+        raise StartError(
+            f"WIREWATCH_API_HOST: the API would be open to whoever reaches {settings.api_host}: make a key first with "
+            "`wirewatch keys create NAME` (an embedded store runs with `wirewatch run` on 127.0.0.1)"
+        )

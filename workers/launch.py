@@ -14,7 +14,7 @@ from config.settings import Settings, changed, inherited_environment
 from config.sources import load_sources
 from config.topics import load_topics
 from workers.addresses import database_url, embedded, located
-from workers.bootstrap import Steps
+from workers.bootstrap import Steps, check_keys
 from workers.domain.errors import ConfigError, Problem, StartError, Unavailable
 from workers.operate.embedded import runtime_path
 from workers.operate.programs import Program
@@ -29,6 +29,7 @@ SERVICES = {
     "worker-io": ["worker", "io"],
     "worker-cpu": ["worker", "cpu"],
     "relay": ["worker", "relay"],
+    "push": ["push"],
     "api": ["api"],
     "beat": ["beat"],
     "flower": ["flower"],
@@ -104,13 +105,14 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         engine = make_engine(database_url(full), role="launch")
         migrate(engine)
         engine.dispose()
+        check_keys(full)
         steps = Steps(full)
         steps.take_up_files()
         system = System(full, supervisor)
         write_note(steps.engine, "api", system.api_url)
         write_note(steps.engine, "flower", system.flower_url)
         steps.close()
-        say("starting workers, relay, API, beat and Flower")
+        say("starting workers, relay, push, API, beat and Flower")
         for name in SERVICES:
             supervisor.start_program(name)
         _wait_for_api(system)

@@ -25,6 +25,12 @@ EVENTS = frozenset(
         "invariant_broken",
         "stream_unreachable",  # Redis did not take stream entries; the log keeps them, the next relay repeats them
         "stream_of_another_ledger",  # the stream is somebody else's and is left alone; an operator has to choose
+        "webhook_served",  # changes that a receiver took
+        "webhook_failed",  # a try that failed; the next one is due after `wait_s`
+        "webhook_dead_letter",  # a change that its receiver did not take for 3 days, or refused for an hour
+        "webhook_off",  # a subscription that failed for 5 days, or whose receiver is gone; an operator resumes it
+        "webhook_interrupted",  # the store went away under a push, or a bug: it goes on when its lease ends
+        "webhooks_wait",  # the store is away
         "stream_ahead_of_log",  # the stream knows later numbers than the log: a restored or copied database
     }
 )

@@ -41,7 +41,7 @@ def test_the_change_log_has_no_gap_and_each_article_once(api: httpx.Client) -> N
         seen += page
         after = page[-1]["seq"]
     assert [change["seq"] for change in seen] == list(range(1, len(seen) + 1))
-    assert len({change["article"]["id"] for change in seen}) == len(seen) == 41
+    assert len({change["subject"] for change in seen}) == len(seen) == 41
 
 
 def test_evidence_is_a_span_of_the_stored_text(api: httpx.Client) -> None:
@@ -83,7 +83,7 @@ def test_tail_shows_articles_and_doctor_names_what_is_wrong(system: RunningSyste
     lines = system.ask("tail", "--no-follow", "-n", "50").stdout.splitlines()
     assert len(lines) == 41
     events = system.ask("tail", "--no-follow", "-n", "50", "--json", "--topic", "cyber-security").stdout.splitlines()
-    flagged = [json.loads(line)["article"]["flags"] for line in events]
+    flagged = [json.loads(line)["data"]["article"]["flags"] for line in events]
     assert flagged
     assert all(any(flag["topic"] == "cyber-security" and flag["flagged"] for flag in flags) for flags in flagged)
     checked = system.ask("doctor")

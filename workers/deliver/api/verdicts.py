@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from sqlalchemy import Engine
 from starlette.requests import ClientDisconnect
 
-from workers.deliver.contract import Problem, Shape
 from workers.deliver.api.refusals import NO_ARTICLE, refuse_unknown
+from workers.deliver.contract import Problem, Shape
 from workers.store.reading import article_by_id
 from workers.store.verdicts import LONGEST_NAME, Verdict, is_name, verdicts_of, write_verdict
 
@@ -161,7 +161,7 @@ async def given_verdict(request: Request) -> GivenVerdict:
     that broke off; RequestValidationError for one that is no verdict.
 
     A page of another origin can make a browser send a form or plain text to a loopback address, but not JSON: for that
-    the browser asks this server first, which never says yes. Who may write at all is for keys to say (issue 7).
+    the browser asks this server first, which never says yes. Once there are keys, one with the scope `admin` is needed.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "the body must be application/json")
