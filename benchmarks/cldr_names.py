@@ -1,4 +1,4 @@
-"""Write the countries' names of CLDR, as babel has them, to workers/classify/data/cldr.tsv.
+"""Write the countries' names of CLDR, as babel has them, to workers/classify/entities/data/cldr.tsv.
 
 Run again after an upgrade of babel, and look at the difference: `python benchmarks/cldr_names.py`. The table is in the
 repository, so that a worker need not read thirteen of babel's locales when it starts (140 ms).
@@ -12,7 +12,7 @@ from pathlib import Path
 import babel
 from babel import Locale
 
-TARGET = Path(__file__).resolve().parent.parent / "workers" / "classify" / "data" / "cldr.tsv"
+TARGET = Path(__file__).resolve().parent.parent / "workers" / "classify" / "entities" / "data" / "cldr.tsv"
 
 LANGUAGES = {
     **{code: (code,) for code in ("en", "fa", "ar", "ru", "tr", "fr", "es", "de", "ky", "uk", "ur", "he")},
@@ -68,7 +68,7 @@ WORDS = frozenset(
 
 
 def names(territory: str, language: str) -> list[str]:
-    """Return the names of one country in one language, marked as workers/classify/names.py wants them."""
+    """Return the names of one country in one language, marked as workers/classify/entities/names.py wants them."""
     found = [Locale.parse(locale).territories.get(territory, "") for locale in LANGUAGES[language]]
     bare = [re.split(r"\s*[(（]", name)[0] for name in found]  # without "(Burma)"
     return list(dict.fromkeys(form for name in bare if name for form in _marked(name, language)))

@@ -1,8 +1,8 @@
 """Classification figures on labelled news, by nested cross-validation (`make eval`).
 
 The gold file is described in `workers/cli/labelled.py`. Outer parts score; the model and its calibration are fitted on
-the others alone (`workers/classify/training.py` cuts those once more, for the calibration). Nothing is kept on the disk
-but the diagram.
+the others alone (`workers/classify/learning/training.py` cuts those once more, for the calibration). Nothing is kept on
+the disk but the diagram.
 """
 
 import argparse
@@ -31,12 +31,7 @@ from benchmarks.measures import (  # noqa: E402
     counts,
 )
 from config.topics import TopicPack, load_topics  # noqa: E402
-from workers.classify.calibration import Valued, calibrate  # noqa: E402
-from workers.classify.logistic import logistic  # noqa: E402
-from workers.classify.reading import Reader  # noqa: E402
-from workers.classify.score import MIDPOINT  # noqa: E402
-from workers.classify.stage import Classifier  # noqa: E402
-from workers.classify.training import (  # noqa: E402
+from workers.classify.learning.training import (  # noqa: E402
     FOLDS,
     Read,
     Sample,
@@ -46,6 +41,11 @@ from workers.classify.training import (  # noqa: E402
     samples,
     train,
 )
+from workers.classify.matching.score import MIDPOINT  # noqa: E402
+from workers.classify.probability.calibration import Valued, calibrate  # noqa: E402
+from workers.classify.probability.logistic import logistic  # noqa: E402
+from workers.classify.reading import Reader  # noqa: E402
+from workers.classify.stage import Classifier  # noqa: E402
 from workers.cli.labelled import read_labelled  # noqa: E402
 
 #: With fewer positives than this a topic's F1 is chance more than skill: shown, but not in the main macro figure.

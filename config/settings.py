@@ -80,9 +80,16 @@ class Settings(BaseSettings):
     poll_max_s: int = Field(86_400, ge=1, description="Never less often than this; a failing source too.")
     sweep_period_s: int = Field(5, ge=1, le=60, description="How often due work is looked for.")
 
+    # --- who is alive
+    canary_s: float = Field(60, ge=1, le=600, description="Each worker is asked for signs of life this often.")
+    silence_s: float = Field(210, ge=2, description="A worker that consumed nothing for so long is replaced.")
+    beat_silence_s: float = Field(120, ge=2, description="When beat is silent for so long the relay ticks instead.")
+
     # --- how much at once
     batch_size: int = Field(50, ge=1, le=200, description="Ids a message: one round trip serves them all.")
-    max_queue: int = Field(500, ge=1, description="Messages waiting in one queue before the sweeper adds no more.")
+    max_queue: int = Field(
+        50, ge=1, description="Messages in one queue before the sweeper adds no more; beyond the lag they are repeats."
+    )
     lease_s: float = Field(
         90,
         ge=3,
@@ -95,7 +102,17 @@ class Settings(BaseSettings):
 
     # --- how long things are kept
     page_retention_days: int = Field(90, ge=1, description="Raw pages, for extracting again without fetching.")
-    stream_length: int = Field(100_000, ge=1, description="Entries kept in the Redis stream; the log keeps all.")
+    stream_length: int = Field(
+        100_000, ge=1, description="Entries kept in the Redis stream, in at most half its maxmemory; the log keeps all."
+    )
+
+    # --- how much must be free
+    min_free_disk: float = Field(
+        0.05, ge=0, le=0.5, description="Smaller share of the disk under data_dir free: nothing is polled or fetched."
+    )
+    min_free_redis: float = Field(
+        0.1, ge=0, le=0.5, description="The same for Redis and its maxmemory: full, it would refuse every message."
+    )
 
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error.")
 
@@ -157,6 +174,12 @@ class Settings(BaseSettings):
             raise ValueError("poll_min_s <= poll_interval_s <= poll_max_s must hold")
         if self.fetch_deadline_s >= self.task_limit_s:
             raise ValueError("fetch_deadline_s must be less than 5/6 of lease_s, or slow pages look like crashes")
+        return self
+
+    @model_validator(mode="after")
+    def _leave_time_to_speak(self) -> Self:
+        if self.silence_s < self.canary_s + self.task_limit_s:
+            raise ValueError("silence_s must be at least canary_s + 5/6 of lease_s, or a busy worker looks dead")
         return self
 
     @property

@@ -1,6 +1,7 @@
 """Topic packs: what an analyst writes in `config/topics/<id>.yaml`, checked and made ready for matching."""
 
 import difflib
+import functools
 import hashlib
 import re
 import unicodedata
@@ -26,7 +27,7 @@ from workers.domain.errors import ConfigError, Problem
 from workers.domain.organisations import ORGANISATIONS
 from workers.domain.values import Band
 
-#: What a tier weighs in the score (workers/classify/score.py); the midpoint there is 4.
+#: What a tier weighs in the score (workers/classify/matching/score.py); the midpoint there is 4.
 WEIGHTS = {"strong": 3.0, "medium": 1.5, "weak": 0.5}
 
 #: A topic is flagged from this probability on, unless the pack says so itself (docs/classification.md has the choice).
@@ -45,13 +46,14 @@ _TATWEEL, _HALF_SPACE = "ـ", "\u200c"
 
 
 def _plain(term: str) -> str:
-    """Return a term nearly as matching folds it (`workers.classify.fold`, which operators' files must not know).
+    """Return a term nearly as matching folds it (`workers.classify.matching.fold`, which this must not know).
 
     The same characters are left out; letters that only differ by keyboard stay apart.
     """
     return " ".join("".join(map(_plain_character, term)).split())
 
 
+@functools.cache
 def _plain_character(character: str) -> str:
     category = unicodedata.category(character)
     if character == "*":
@@ -101,10 +103,24 @@ def _is_language(code: str) -> str:
 
 Language = Annotated[str, StringConstraints(strict=True), AfterValidator(_is_language)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
-#: A concept of IPTC Media Topics, https://cv.iptc.org/newscodes/mediatopic/
-MediaTopic = Annotated[str, StringConstraints(pattern=r"^medtop:\d{8}$")]
-#: A concept of EuroVoc: http://eurovoc.europa.eu/4452 is written eurovoc:4452.
-EuroVoc = Annotated[str, StringConstraints(pattern=r"^eurovoc:[1-9]\d{0,6}$")]
+
+
+def _is_media_topic(concept: str) -> str:
+    if not re.fullmatch("medtop:[0-9]{8}", concept):
+        raise ValueError("must be medtop: and eight digits; https://cv.iptc.org/newscodes/mediatopic/ has them")
+    return concept
+
+
+def _is_eurovoc(concept: str) -> str:
+    if not re.fullmatch("eurovoc:[1-9][0-9]{0,6}", concept):
+        raise ValueError("must be eurovoc: and a number: http://eurovoc.europa.eu/4452 is written eurovoc:4452")
+    return concept
+
+
+#: A concept of IPTC Media Topics.
+MediaTopic = Annotated[str, AfterValidator(_is_media_topic)]
+#: A concept of EuroVoc.
+EuroVoc = Annotated[str, AfterValidator(_is_eurovoc)]
 
 
 def _is_known(organisation: str) -> str:
@@ -174,7 +190,7 @@ class TopicRule(_Part):
     groups: Annotated[tuple[Name, ...], AfterValidator(_are_different)]
     within: Annotated[int, Field(ge=1, le=50)]  # words, about a sentence at most
     weight: Annotated[float, Field(gt=0, le=10)]
-    # only where so many different ones are named (`workers.classify.nearby`); 0: it does not matter
+    # only where so many different ones are named (`workers.classify.entities.nearby`); 0: it does not matter
     countries: Annotated[int, Field(ge=0, le=5)] = 0
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """YAML that an operator edits, checked by pydantic, with errors that name file, line and field."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from config.quickyaml import NotPlain, plain_values
 from workers.domain.errors import ConfigError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -124,7 +126,11 @@ def shown(value: object) -> str:
 
 def read_model(path: Path, model: type[Model]) -> Model:
     """Read a whole file as one model. Raises ConfigError with every problem of the file."""
-    tree = read_tree(path)
+    text = read_text(path)
+    # nearly every file is as it should be: lines are looked for where one is not
+    with suppress(NotPlain, ValidationError):
+        return model.model_validate(plain_values(text))
+    tree = parse_tree(text, path)
     try:
         return model.model_validate(tree)
     except ValidationError as error:

@@ -25,6 +25,8 @@ def ticks(*, sweep_period_s: float) -> tuple[Tick, ...]:
         Tick("sweep", "sweep", "control", sweep_period_s, sweep_period_s),
         # number and hand on what a lost hint left lying
         Tick("relay", "relay_changes", "deliver", 2, 2),
+        # beat is alive; only beat sends this one, not its stand-in
+        Tick("heartbeat", "heartbeat", "control", 10, 10),
         # retention, and the promises checked
         Tick("upkeep", "upkeep", "control", 3_600, 3_600),
     )

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from tests.clocks import Clock
 from workers.operate.embedded import runtime_path
 from workers.operate.embedded_postgres import PostgresServer
 from workers.operate.embedded_redis import RedisServer
@@ -114,6 +115,15 @@ def engine(database_url: str) -> Iterator[Engine]:
     made = make_engine(database_url, role="test")
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def clock(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of this test's database and of the steps, to be moved: see tests/clocks.py."""
+    made = Clock(engine)
+    made.install()
+    monkeypatch.setattr("workers.bootstrap.utc_now", made.now)
+    return made
 
 
 @contextlib.contextmanager

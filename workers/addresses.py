@@ -54,6 +54,14 @@ def located_stream(settings: Settings) -> str | None:
     return other_database(settings.broker_url.get_secret_value(), 1) if settings.broker_url else None
 
 
+def check_redis(settings: Settings) -> None:
+    """Ask each Redis that is set whether it keeps what it is given. Raises StartError when it may evict."""
+    from workers.operate.room import refuse_eviction
+
+    urls = {"WIREWATCH_BROKER_URL": settings.broker_url, "WIREWATCH_STREAM_URL": settings.stream_url}
+    refuse_eviction({name: redis_url(url.get_secret_value()) for name, url in urls.items() if url is not None})
+
+
 def embedded(settings: Settings) -> "tuple[PostgresServer | None, RedisServer | None]":
     """Return the servers that this installation brings itself: those that no address names."""
     from workers.operate.embedded import runtime_path

@@ -1,6 +1,8 @@
 """The Celery app. Each setting with its reason; the marks [E..] are measurements of RELIABILITY.md."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery, Task
@@ -10,7 +12,8 @@ from kombu import Queue
 from config.settings import Settings, load_settings
 from schedules.beat import beat_schedule
 from schedules.entries import ticks
-from workers.pipeline import CONTROL, QUEUES, ROUTES
+from workers.operate import signs
+from workers.pipeline import CONTROL, QUEUES, ROUTES, Service, queues_of, service_of
 from workers.telemetry import configure_logging
 
 
@@ -19,10 +22,27 @@ class Step(Task):  # type: ignore[misc]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task; a MemoryError must not get past here: Celery kills the worker over it, in a loop [E14]."""
+        if queue := ROUTES.get(self.name):
+            sign_of_life(queue)
         try:
             return super().__call__(*args, **kwargs)
         except MemoryError as error:
             raise OutOfMemory(self.name) from error
+
+
+def sign_of_life(queue: str) -> None:
+    """Show whoever watches this worker that it consumes a queue (workers/watch.py)."""
+    signs.give(SETTINGS.data_dir, service_of(queue), queue)
+
+
+@contextmanager
+def taking_long(service: Service, seconds: float) -> Iterator[None]:
+    """Show beforehand that a worker of one process consumes nothing for a while: it does one long task."""
+    signs.renew(SETTINGS.data_dir, service, queues_of(service), ahead_s=seconds)
+    try:
+        yield
+    finally:
+        signs.renew(SETTINGS.data_dir, service, queues_of(service))
 
 
 class OutOfMemory(Exception):  # noqa: N818
@@ -76,7 +96,6 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_max_tasks_per_child": 500,  # lxml fragments memory
         "worker_max_memory_per_child": 400_000,  # KB, acts after a task [E12a]
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # steps are short and fenced [E6i]
-        "worker_soft_shutdown_timeout": 25,
         "worker_proc_alive_timeout": 15,  # the default 4 s kills children that import slowly on a busy machine
         "worker_send_task_events": True,  # for Flower: best effort, ids only
         "worker_hijack_root_logger": False,

@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from config.settings import Settings, load_settings
 from workers.addresses import database_url, is_loopback, located_stream, redis_url
 from workers.domain.errors import ConfigError, StartError
+from workers.domain.intake import NO_EVICTION, Intake, Room, decide, may_evict
 from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State, Unchanged
 from workers.domain.values import Article, Entry, Page
 from workers.packs import WatchedTopics, classifier_of, files_mark, folder_mark, topic_json, watched_classifier
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from workers.fetch.http import HttpClient
     from workers.fetch.polite import Hosts, Outside, Robots
     from workers.fetch.post import HttpPoster
+    from workers.poll.cadence import Bounds
+    from workers.store.ahead import Furthest
     from workers.store.ledger import Due, Ledger, Settled
     from workers.store.sources import SourceLedger
 
@@ -53,6 +57,8 @@ class Steps:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._seen: dict[str, str] = {}  # marks of the files that this process has looked at
+        self._looked: float | None = None  # when this process last looked for due sources, of the monotonic clock
+        self._paused: str | None = None  # why intake is paused, as this process has told it; "": it is open
 
     # --- edges ---------------------------------------------------------------------------------
 
@@ -131,16 +137,16 @@ class Steps:
 
     def poll(self, ids: Iterable[str], hand_on: HandOn) -> None:
         """Poll sources; hand on entries that may be fetched at once, as soon as a source has given them."""
-        from workers.poll.cadence import Bounds
         from workers.poll.stage import poll_sources
 
-        settings = self.settings
+        if self.is_paused():
+            return
         polled = self._await(
             poll_sources(
                 ids,
                 sources=self.sources,
                 open_session=self.outside.session,
-                bounds=Bounds(settings.poll_min_s, settings.poll_max_s, settings.poll_interval_s),
+                bounds=self._bounds,
                 clock=utc_now,
                 hand_on=hand_on,
             )
@@ -151,6 +157,8 @@ class Steps:
         """Fetch pages; hand on entries as soon as they have theirs."""
         from workers.fetch.stage import fetch_entries
 
+        if self.is_paused():
+            return
         self._done(
             "fetch",
             self._await(fetch_entries(ids, ledger=self.ledger, open_session=self.outside.session, hand_on=hand_on)),
@@ -222,21 +230,102 @@ class Steps:
         if not limit:
             return []
         if stage.takes is None:
-            return self.sources.due(limit)
+            return self._due_sources(limit)
         if stage.takes is State.DISCOVERED:
             self.ledger.begin_revisits(limit)
         return self.ledger.due(stage.takes, limit)
+
+    def _due_sources(self, limit: int) -> "list[Due]":
+        from workers.store.sources import MISSED_S
+
+        now = monotonic()
+        if self._looked is None or now - self._looked > MISSED_S:
+            event("polls_spread", count=self.sources.spread_missed())
+        found = self.sources.due(limit)
+        self._looked = now
+        return found
 
     def room(self, stage: Stage) -> int:
         """Return how many more messages a queue may take, so that a backlog stays in the store and not in Redis."""
         waiting = int(self.broker.llen(f"wirewatch:{stage.name}"))
         return max(0, min(self.settings.max_queue - waiting, MOST_MESSAGES))
 
+    def pull_in(self) -> None:
+        """Bring back due times and holds that lie further ahead than any rule puts them: the clock was set back."""
+        from workers.store.ahead import pull_in
+
+        if moved := pull_in(self.engine, self._furthest()):
+            event("clock_went_back", level="warning", rows=moved)
+
+    def _furthest(self) -> "Furthest":
+        from workers.poll.cadence import longest_wait_s
+        from workers.store.ahead import Furthest
+
+        return Furthest(
+            held=max(self.settings.lease_s, self.settings.hint_lag_s),
+            polled=longest_wait_s(self._bounds),
+            looked_at=max(self.settings.revisit_after_s, default=0),
+        )
+
+    @property
+    def _bounds(self) -> "Bounds":
+        from workers.poll.cadence import Bounds
+
+        return Bounds(self.settings.poll_min_s, self.settings.poll_max_s, self.settings.poll_interval_s)
+
+    def look_for_room(self) -> Intake:
+        """Measure, decide what may be begun, let every process know, and tell when that changes."""
+        from workers.store.room import note_pause, noted_pause
+
+        if self._paused is None:
+            self._paused = noted_pause(self.engine)
+        found = decide(
+            self._room(),
+            least_disk=self.settings.min_free_disk,
+            least_redis=self.settings.min_free_redis,
+            paused=bool(self._paused),
+        )
+        if found.why and found.why != self._paused:
+            event("intake_paused", level="warning", why=found.why)
+        elif self._paused and not found.why:
+            event("intake_resumed", why=self._paused)
+        self._paused = found.why
+        if found.intake is not Intake.STOPPED:  # else nothing can be noted, and everybody sees it for himself
+            note_pause(self.engine, found.why)
+        return found.intake
+
+    def _room(self) -> Room:
+        from workers.operate.room import AWAY, RedisRoom, disk_free, redis_room
+        from workers.store.room import has_room, takes_writes
+
+        try:
+            servers = [redis_room(one) for one in (self.broker, self.stream.client)]
+        except AWAY:
+            servers = [RedisRoom()]  # it takes no hints either; what it says of its room it says when it is back
+        return Room(
+            disk_free=disk_free(self.settings.data_dir),
+            redis_free=min(one.free for one in servers),
+            redis_policy=next((one.policy for one in servers if may_evict(one.policy)), NO_EVICTION),
+            database_writes=takes_writes(self.engine),
+            database_has_room=has_room(self.engine),
+        )
+
+    def is_paused(self) -> bool:
+        """Return whether nothing is to be taken in: as the sweep has noted, or the database does not take it."""
+        from workers.store.room import why_paused
+
+        with self.engine.connect() as connection:
+            return why_paused(connection) is not None
+
     def take_up_files(self) -> None:
         """Make changed files take effect; one with errors is refused, and what was in force stays so."""
-        self._take_up("sources", file_mark(self.settings.sources_file), self._sync_sources)
+        self.take_up_sources()
         own = files_mark((self.settings.model,)) if self.settings.model else ()
         self._take_up("topics", str(folder_mark(self.settings.topics_dir) + own), self._check_topics)
+
+    def take_up_sources(self) -> None:
+        """Do so for the sources alone: a look at the topics makes a classifier, of which 24 MB stay in the process."""
+        self._take_up("sources", file_mark(self.settings.sources_file), self._sync_sources)
 
     def _take_up(self, what: str, mark: str, use: "Callable[[str], dict[str, Any]]") -> None:
         from workers.store.notes import write_note
@@ -263,7 +352,7 @@ class Steps:
 
     def _check_topics(self, _mark: str) -> dict[str, Any]:
         from config.topics import load_topics
-        from workers.classify.model import model_at
+        from workers.classify.probability.model import model_at
 
         packs, model = load_topics(self.settings.topics_dir), model_at(self.settings.model)
         classifier_of(packs, model)  # as a worker makes it: what fails there is refused here
@@ -278,6 +367,7 @@ class Steps:
     def upkeep(self) -> None:
         """Forget what is old; learn what repeats on pages; check the promises and say which do not hold."""
         from workers.extract.repeats import learn_repeats
+        from workers.store.ahead import AGES, pull_in
         from workers.store.hosts import forget_idle_hosts
         from workers.store.overview import broken_invariants
         from workers.store.pages import forget_old_pages
@@ -285,6 +375,7 @@ class Steps:
         from workers.store.robots import RobotsBook
 
         self.record_tick("upkeep")
+        pull_in(self.engine, self._furthest(), AGES)
         event("pages_forgotten", count=forget_old_pages(self.engine, days=self.settings.page_retention_days))
         event("robots_forgotten", count=RobotsBook(self.engine).forget_old())
         event("hosts_forgotten", count=forget_idle_hosts(self.engine))
@@ -435,6 +526,7 @@ def make_http_api(settings: Settings) -> "Api":
         VERSION,
         open_without_keys=is_loopback(settings.api_host),
         rate=settings.api_rate,
+        silent_s=settings.beat_silence_s,
     )
 
 

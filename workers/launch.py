@@ -1,11 +1,13 @@
 """Starts the whole system as one supervised process tree, in order, and says how far it is."""
 
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from time import monotonic, sleep  # noqa: TID251  (waits for a process, which sends no event)
 
 import httpx
@@ -13,16 +15,18 @@ import httpx
 from config.settings import Settings, changed, inherited_environment
 from config.sources import load_sources
 from config.topics import load_topics
-from workers.addresses import database_url, embedded, located
+from workers.addresses import check_redis, database_url, embedded, located
 from workers.bootstrap import Steps, check_keys
 from workers.domain.errors import ConfigError, Problem, StartError, Unavailable
 from workers.operate.embedded import runtime_path
 from workers.operate.programs import Program
 from workers.operate.supervisor import Supervisor
+from workers.pipeline import Service
 from workers.store.engine import make_engine
+from workers.store.halves import Half
 from workers.store.migrate import migrate
 from workers.store.notes import write_note
-from workers.telemetry import configure_logging
+from workers.telemetry import configure_logging, event
 
 #: Who runs, in the order in which they are started; the last are stopped first.
 SERVICES = {
@@ -35,6 +39,8 @@ SERVICES = {
     "flower": ["flower"],
 }
 START_TIMEOUT_S = 60.0
+#: The longest step in order is a fetch: 10 s until its host's turn and 30 s for the page. One that takes longer hangs.
+STOP_WAIT_S = 45
 STORES, WORKERS = 1, 2
 
 
@@ -72,6 +78,7 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
     another system still runs there, or a server does not come up in time.
     """
     configure_logging("launch", "warning")
+    check_redis(settings)
     check_files(settings)
     data = settings.data_dir.resolve()
     runtime = runtime_path(settings.runtime_base, data)
@@ -103,11 +110,12 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
             broker.wait_ready(START_TIMEOUT_S)
         say("bringing the database to this program's schema")
         engine = make_engine(database_url(full), role="launch")
-        migrate(engine)
+        # on a database of its own nobody else can be running; on a shared one older programs may
+        migrate(engine, None if postgres is not None else Half.PRE)
         engine.dispose()
         check_keys(full)
         steps = Steps(full)
-        steps.take_up_files()
+        steps.take_up_sources()  # its topics the first sweep looks at
         system = System(full, supervisor)
         write_note(steps.engine, "api", system.api_url)
         write_note(steps.engine, "flower", system.flower_url)
@@ -116,13 +124,14 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         for name in SERVICES:
             supervisor.start_program(name)
         _wait_for_api(system)
-        yield system
+        with watched(full):
+            yield system
         say("stopping")
 
 
 def check_files(settings: Settings) -> None:
     """Read every file that an operator edits. Raises ConfigError with all of their problems at once."""
-    from workers.classify.model import model_at
+    from workers.classify.probability.model import model_at
 
     problems: list[Problem] = []
     reads: tuple[Callable[[], object], ...] = (
@@ -145,8 +154,44 @@ def check_files(settings: Settings) -> None:
 MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
 
 
-def programs(settings: Settings) -> list[Program]:
-    """Return our own services as programs that the supervisor starts when told."""
+#: A check waits 5 s for Redis to connect and 15 s for its answer, for one queue: the first that is not taken ends it.
+CHECK_TIMEOUT_S = 60.0
+
+
+@contextmanager
+def watched(settings: Settings) -> Iterator[None]:
+    """Check the workers of this system now and then, as Docker does: workers/watch.py says what is done."""
+    ended = Event()
+    command = [sys.executable, "-m", "workers.watch", *Service]
+    environment = inherited_environment() | environment_of(settings)
+
+    def check() -> None:
+        while not ended.wait(settings.canary_s):
+            try:
+                _end_with(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL), ended)
+            except OSError as error:  # no memory, no process to spare: later there may be
+                event("watch_failed", level="error", error=str(error))
+
+    thread = Thread(target=check, name="watch")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _end_with(check: "subprocess.Popen[bytes]", ended: Event) -> None:
+    """Wait for a check; it is not let go on for ever, nor after us."""
+    deadline = monotonic() + CHECK_TIMEOUT_S
+    with check:
+        while check.poll() is None:
+            if ended.wait(0.2) or monotonic() > deadline:
+                check.kill()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment of our own services: every path absolute."""
     absolute = changed(
         settings,
         data_dir=settings.data_dir.resolve(),
@@ -154,14 +199,19 @@ def programs(settings: Settings) -> list[Program]:
         topics_dir=settings.topics_dir.resolve(),
         model=settings.model.resolve() if settings.model else None,
     )
-    environment = absolute.environment() | {"PYTHONUNBUFFERED": "1"} | MALLOC
+    return absolute.environment() | {"PYTHONUNBUFFERED": "1"} | MALLOC
+
+
+def programs(settings: Settings) -> list[Program]:
+    """Return our own services as programs that the supervisor starts when told."""
+    environment = environment_of(settings)
     return [
         Program(
             name=name,
             command=[sys.executable, "-m", "workers.cli.services", *words],
             environment=environment,
-            # prefork workers hand SIGTERM to their children themselves, and stop when these are done
-            stop_wait_s=30,
+            # a worker lets its children end their steps, and stops when these are done
+            stop_wait_s=STOP_WAIT_S,
             start_order=WORKERS,
             autostart=False,
         )

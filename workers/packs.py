@@ -10,7 +10,7 @@ from workers.domain.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from config.topics import TopicPack
-    from workers.classify.model import Model
+    from workers.classify.probability.model import Model
     from workers.classify.stage import Classifier
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ def make_classifier(folder: Path) -> "Classifier":
 def model_in_force() -> "Model":
     """Return the operator's own model, or the one that comes with the program. Raises ConfigError."""
     from config.settings import load_settings
-    from workers.classify.model import model_at
+    from workers.classify.probability.model import model_at
 
     return model_at(load_settings().model)
 

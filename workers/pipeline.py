@@ -41,7 +41,11 @@ PATH = (
 
 #: Beside the path: what looks after it.
 CONTROL = "control"
-CONTROL_TASKS = ("sweep", "upkeep")
+#: Only beat sends this one, so that its silence is heard.
+HEARTBEAT = "heartbeat"
+CONTROL_TASKS = ("sweep", "upkeep", HEARTBEAT)
+#: Sent to every queue: whoever consumes it is alive.
+CANARY = "canary"
 
 QUEUES = (*(stage.name for stage in PATH), CONTROL)
 ROUTES = {stage.task: stage.name for stage in PATH} | dict.fromkeys(CONTROL_TASKS, CONTROL)
@@ -53,6 +57,11 @@ LEDGER_STAGES = tuple(stage for stage in PATH if stage.takes is not None and sta
 def next_stage(stage: Stage) -> Stage | None:
     """Return the step that takes what `stage` leaves, None at the end of the path."""
     return next((one for one in PATH if stage.leaves is not None and one.takes is stage.leaves), None)
+
+
+def service_of(queue: str) -> Service:
+    """Return the worker service that consumes a queue."""
+    return STAGE[queue].service if queue in STAGE else Service.RELAY
 
 
 def queues_of(service: Service) -> tuple[str, ...]:

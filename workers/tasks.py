@@ -7,12 +7,15 @@ from uuid import UUID
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from workers.app import app
+from workers.app import app, sign_of_life, taking_long
 from workers.bootstrap import steps
-from workers.pipeline import LEDGER_STAGES, STAGE, Stage, next_stage
+from workers.domain.intake import Intake
+from workers.pipeline import CANARY, HEARTBEAT, LEDGER_STAGES, STAGE, Service, Stage, next_stage
 from workers.store.ledger import Due
 from workers.telemetry import event
 
+#: After a long pause there may be a million old pages to forget.
+UPKEEP_S = 1_800.0
 POLL, FETCH, DELIVER = STAGE["poll"], STAGE["fetch"], STAGE["deliver"]
 
 
@@ -50,17 +53,35 @@ def relay_changes() -> None:
 def sweep() -> None:
     """Look for due work in the store and send hints for it, as far as the queues have room."""
     found = steps()
+    intake = found.look_for_room()
+    if intake is Intake.STOPPED:
+        return
     found.take_up_files()
     found.record_tick("sweep")
-    for stage in (POLL, *LEDGER_STAGES):
+    found.pull_in()
+    for stage in swept(intake):
         for batch in batches(found.due(stage), size=found.settings.batch_size, room=found.room(stage)):
             _send(stage, [batch])
+
+
+@app.task(name=HEARTBEAT)
+def heartbeat() -> None:
+    """Note that beat ticks."""
+    steps().record_tick(HEARTBEAT)
+
+
+@app.task(name=CANARY)
+def canary(queue: str) -> None:
+    """Show that a queue is consumed."""
+    sign_of_life(queue)
+    steps().record_tick(f"canary: {queue}")
 
 
 @app.task(name="upkeep")
 def upkeep() -> None:
     """Forget old pages; check the promises."""
-    steps().upkeep()
+    with taking_long(Service.RELAY, UPKEEP_S):
+        steps().upkeep()
 
 
 def hint(stage: Stage, ids: Iterable[str]) -> None:
@@ -80,6 +101,12 @@ def hint_next(stage: Stage, ids: Iterable[UUID]) -> None:
             _send(DELIVER, [])
     elif following is not None:
         hint(following, advanced)
+
+
+def swept(intake: Intake) -> list[Stage]:
+    """Return the stages that are looked at: while intake is paused, none that takes in."""
+    stages = (POLL, *LEDGER_STAGES)
+    return [stage for stage in stages if intake is Intake.OPEN or stage.service is not Service.IO]
 
 
 def batches(due: Iterable[Due], *, size: int, room: int) -> list[list[str]]:

@@ -13,16 +13,23 @@ EVENTS = frozenset(
     {
         "step_done",  # a batch of a stage was settled
         "entry_failed",  # a step ended in a way that nobody expected, with its traceback
+        "worker_replaced",  # it lived but did not consume; whoever supervises it has started another
+        "watch_failed",  # the check of the workers could not be run; it is tried again
+        "polls_spread",  # nobody has looked for due sources for a while: those that were missed do not come all at once
+        "beat_silent",  # nobody ticks; the relay does it in beat's place
         "hint_lost",  # Redis did not take a message; the sweeper repeats it
         "sources_taken_up",  # a changed sources.yaml is in force
         "sources_refused",  # a changed sources.yaml has errors; the old one stays in force
         "topics_taken_up",
         "topics_refused",
+        "clock_went_back",  # due times and holds lay further ahead than any rule puts them, and were brought back
         "pages_forgotten",  # retention
         "robots_forgotten",
         "hosts_forgotten",
         "repeats_learned",  # sources whose articles were compared for blocks that repeat
         "invariant_broken",
+        "intake_paused",  # nothing is polled or fetched, and why: no room, a read-only database, a Redis that may evict
+        "intake_resumed",
         "stream_unreachable",  # Redis did not take stream entries; the log keeps them, the next relay repeats them
         "stream_of_another_ledger",  # the stream is somebody else's and is left alone; an operator has to choose
         "webhook_served",  # changes that a receiver took

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import EntryPoint
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def copied() -> set[str]:
 
 
 def test_the_file_runs_exactly_the_services_that_the_supervisor_runs() -> None:
-    assert {name: service["command"] for name, service in OURS.items()} == SERVICES | {"migrate": ["migrate"]}
+    assert {name: service["command"] for name, service in OURS.items()} == SERVICES | {"migrate": ["migrate", "--pre"]}
 
 
 @each_of_ours
@@ -271,12 +272,17 @@ def test_a_service_has_a_health_check_or_runs_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WORKERS)
-def test_a_worker_is_asked_under_the_name_that_it_takes(name: str) -> None:
-    kind, command = ALL[name]["healthcheck"]["test"]
-    words = shlex.split(command)
-    assert kind == "CMD-SHELL"
-    assert words[:5] == ["celery", "--app", "workers.app", "inspect", "ping"]
-    assert words[words.index("--destination") + 1] == f"{WORKERS[name]['command'][1]}@$$HOSTNAME"
+def test_the_health_check_of_a_worker_watches_the_service_that_it_runs(name: str) -> None:
+    check = ALL[name]["healthcheck"]
+    assert check["test"] == ["CMD", "python", "-m", "workers.watch", WORKERS[name]["command"][1]]
+    assert find_spec("workers.watch")
+    assert check["interval"] == f"{Settings().canary_s:g}s", "else each check thinks that it was away"
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_that_its_health_check_kills_is_started_again(name: str) -> None:
+    # with an init, the worker is not process 1 of its container, which nothing inside could kill
+    assert (ALL[name]["init"], ALL[name]["restart"]) == (True, "unless-stopped")
 
 
 @pytest.mark.parametrize(("status", "exit_code"), [(200, 0), (503, 1)])

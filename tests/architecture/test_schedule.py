@@ -11,7 +11,8 @@ from schedules.entries import Tick, ticks
 from workers.app import app as celery_app
 from workers.app import configuration
 from workers.domain.outcomes import State
-from workers.pipeline import CONTROL_TASKS, LEDGER_STAGES, PATH, QUEUES, ROUTES, Service, queues_of
+from workers.launch import STOP_WAIT_S
+from workers.pipeline import CANARY, CONTROL_TASKS, LEDGER_STAGES, PATH, QUEUES, ROUTES, Service, queues_of
 
 REPOSITORY = Path(__file__).parent.parent.parent
 SETTINGS = Settings()
@@ -33,7 +34,7 @@ def test_every_task_of_the_path_is_registered_and_nothing_else() -> None:
     import workers.tasks  # noqa: F401
 
     ours = {name for name in celery_app.tasks if not name.startswith("celery.")}
-    assert ours == {stage.task for stage in PATH} | set(CONTROL_TASKS)
+    assert ours == {stage.task for stage in PATH} | {CANARY, *CONTROL_TASKS}
 
 
 def test_every_queue_has_one_worker_service() -> None:
@@ -43,6 +44,10 @@ def test_every_queue_has_one_worker_service() -> None:
 
 def test_every_state_in_flight_is_taken_up_by_a_step() -> None:
     assert {stage.takes for stage in LEDGER_STAGES} == {state for state in State if not state.is_final}
+
+
+def test_a_step_may_end_before_its_worker_is_killed() -> None:
+    assert max(SETTINGS.session_s + SETTINGS.fetch_deadline_s, SETTINGS.batch_budget_s) < STOP_WAIT_S < SETTINGS.lease_s
 
 
 def test_limits_fit_together() -> None:

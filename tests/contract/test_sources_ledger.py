@@ -132,6 +132,23 @@ class TestClaim:
         assert [due.id for due in sources.due(10)] == ["d", "b", "a"]
         assert sources.due(10) == []
 
+    def test_what_was_missed_while_the_system_was_away_is_spread_over_half_a_minute(self, engine: Engine) -> None:
+        sources = make_source_ledger(engine)
+        sources.sync([make_source(f"s{number:02}") for number in range(60)])
+        run_sql(engine, "UPDATE source SET polled_at = now() - interval '1 h', due_at = now() - interval '10 min'")
+        run_sql(engine, "UPDATE source SET due_at = now() - interval '50 s' WHERE id = 's07'")
+        run_sql(engine, "UPDATE source SET polled_at = NULL WHERE id = 's08'")
+        assert sources.spread_missed() == 58
+        assert [due.id for due in sources.due(100)] == ["s08", "s07"], "new; a little late; neither was missed"
+        with engine.connect() as connection:
+            waits = connection.execute(text("SELECT extract(epoch FROM due_at - now()) FROM source")).scalars().all()
+        assert all(-1 < wait <= 30 for wait in waits)
+        assert len([wait for wait in waits if wait < 15]) > 10
+        assert len([wait for wait in waits if wait > 15]) > 10
+        run_sql(engine, "UPDATE source SET due_at = due_at - interval '30 s'")
+        assert sources.spread_missed() == 0
+        assert len(sources.due(100)) == 60, "each has its turn"
+
     def test_sources_are_given_in_the_order_of_the_message(self, engine: Engine) -> None:
         sources = make_source_ledger(engine)
         sources.sync([make_source(name) for name in ("a", "b", "c")])

@@ -130,6 +130,7 @@ def test_a_database_of_a_newer_schema(tmp_path: Path, database_url: str) -> None
 
     with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE note SET value = '9999' WHERE key = 'schema_serves'")
     said = refused(tmp_path, "migrate", database_url=database_url)
     assert "schema 9999" in said
     assert "newer" in said

@@ -97,7 +97,7 @@ def test_a_closed_terminal_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_dead_supervisor_is_a_reason_to_be_started_again(tmp_path: Path) -> None:
     with RunningSystem(("run",), tmp_path / "var", quiet_settings(tmp_path)) as system:
         system.wait_ready()
-        (supervisor,) = system.of_service("supervisor.supervisord")
+        (supervisor,) = system.of_service("workers.operate.supervisord")
         supervisor.send_signal(signal.SIGKILL)
         assert system.wait_end(60) == 75, "an exit code with which systemd starts it again"
         assert system.leftovers() == []

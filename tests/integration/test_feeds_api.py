@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from tests.integration.test_api import TOPICS, serving
 from tests.making import bring, discover, make_classified, make_flag, run_sql
-from tests.naughty import NAUGHTY
+from tests.naughty_formats import NAUGHTY
 from workers.deliver.api.app import make_api
 from workers.deliver.formats.feeds import MEDIA_TYPES
 from workers.domain.outcomes import State

@@ -32,9 +32,12 @@ from workers.domain.errors import StartError
 from workers.domain.outcomes import FeedOutcome, State
 from workers.store.changes import number
 from workers.store.engine import make_engine
-from workers.store.migrate import _config, check_known, current_revision, migrate, newest_revision
+from workers.store.halves import Migration, needed, serves
+from workers.store.migrate import _config, chain, check_known, current_revision, migrate, newest_revision
+from workers.store.notes import read_notes
 from workers.store.overview import broken_invariants, overview
 from workers.store.reading import article_by_id, list_articles
+from workers.store.revision import NEEDED, NEWEST, SERVES_NOTE, check_schema
 from workers.store.schema import entry, metadata
 
 
@@ -219,8 +222,25 @@ def test_four_processes_may_migrate_at_once(empty: Engine) -> None:
     assert count_of(empty, "alembic_version") == 1
 
 
+def test_the_program_says_what_its_migrations_say() -> None:
+    assert (newest_revision(), needed(chain())) == (NEWEST, NEEDED)
+    assert [one.revision for one in chain()] == [f"{number + 1:04}" for number in range(len(chain()))]
+
+
+@pytest.mark.parametrize("one", chain(), ids=lambda one: one.revision)
+def test_a_migration_says_its_half(one: Migration) -> None:
+    assert (one.half is not None) == (one.revision > "0008"), "`half` is written above `upgrade`: see store/halves.py"
+
+
+def test_the_database_says_which_programs_it_serves(empty: Engine, empty_url: str) -> None:
+    migrate(empty)
+    assert read_notes(empty)[SERVES_NOTE] == serves(chain(), newest_revision())
+    check_schema(empty_url)
+
+
 def test_a_database_of_a_newer_program_is_refused_with_what_to_do(engine: Engine) -> None:
     run_sql(engine, "UPDATE alembic_version SET version_num = '9999'")
+    run_sql(engine, "UPDATE note SET value = '9999' WHERE key = 'schema_serves'")
     with pytest.raises(StartError, match=r"schema 9999.*newer.*WIREWATCH_DATABASE_URL"):
         migrate(engine)
     with engine.connect() as connection:

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 from config.settings import Settings, changed
 from workers import bootstrap, tasks
 from workers.app import OutOfMemory, app
+from workers.domain.intake import Intake
 from workers.pipeline import LEDGER_STAGES, STAGE, Stage, next_stage
 from workers.store.ledger import Due
 
@@ -24,6 +25,7 @@ class FakeSteps:
         self.ticked: list[str] = []
         self.sources = self
         self.spare = 10
+        self.intake = Intake.OPEN
 
     def poll(self, _ids: Any, hand_on: Callable[[list[UUID]], None]) -> None:
         hand_on(self.advanced)
@@ -40,6 +42,12 @@ class FakeSteps:
 
     def room(self, _stage: Stage) -> int:
         return self.spare
+
+    def look_for_room(self) -> Intake:
+        return self.intake
+
+    def pull_in(self) -> None:
+        """The clock was not set back."""
 
     def take_up_files(self) -> None:
         self.ticked.append("files")

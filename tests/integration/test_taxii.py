@@ -15,7 +15,7 @@ from taxii2client.v21 import ApiRoot, Collection, Server, as_pages
 from tests.contract.test_flagged_store import number_all, publish, tell_again
 from tests.integration.test_api import TOPICS, serving
 from tests.making import run_sql
-from tests.naughty import NAUGHTY
+from tests.naughty_formats import NAUGHTY
 from tests.platforms import stix_problems
 from workers.deliver import collection as module
 from workers.deliver.api.app import make_api

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
 from tests.making import bring, discover, make_classified
-from workers.classify.model import read_model
+from workers.classify.probability.model import read_model
 from workers.cli.main import command
 from workers.domain.errors import Unavailable, WirewatchError
 from workers.domain.outcomes import State

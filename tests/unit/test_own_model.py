@@ -10,7 +10,7 @@ from config.settings import Settings, changed
 from config.topics import load_topics
 from workers import packs
 from workers.bootstrap import Steps
-from workers.classify.model import shipped_model
+from workers.classify.probability.model import shipped_model
 from workers.domain.errors import ConfigError
 from workers.launch import check_files, programs
 from workers.packs import classifier_of, make_classifier, watched_classifier

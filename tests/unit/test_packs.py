@@ -7,7 +7,7 @@ import pytest
 
 from config.topics import load_topics
 from workers import packs
-from workers.classify.model import shipped_model
+from workers.classify.probability.model import shipped_model
 from workers.domain.errors import ConfigError
 from workers.packs import WatchedTopics, classifier_of, folder_mark, topic_json
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from workers.classify.actors import ORGANISATION
-from workers.classify.features import Reading, Weighed
-from workers.classify.fold import Folded
-from workers.classify.matcher import Matcher, is_short
-from workers.classify.names import Mention
-from workers.classify.naming import FIELDS, Names, find_names
-from workers.classify.nearby import CountriesNearby
-from workers.classify.score import (
+from workers.classify.entities.actors import ORGANISATION
+from workers.classify.entities.names import Mention
+from workers.classify.entities.naming import FIELDS, Names, find_names
+from workers.classify.entities.nearby import CountriesNearby
+from workers.classify.matching.fold import Folded
+from workers.classify.matching.matcher import Matcher, is_short
+from workers.classify.matching.score import (
     OPENING_CHARACTERS,
     Span,
     is_outside,
@@ -24,6 +23,7 @@ from workers.classify.score import (
     total,
     without_overlaps,
 )
+from workers.classify.probability.features import Reading, Weighed
 from workers.domain.values import Band
 
 
@@ -81,6 +81,13 @@ class _Role(Enum):
     MASK = 3
 
 
+_EVIDENCE, _MEMBER, _MASK = _Role
+
+
+#: A language without short words in the packs; in a text of an undetermined one they all count.
+_ELSEWHERE, _UNDETERMINED = "", "und"
+
+
 class _Use(NamedTuple):
     """What a term means to one topic, in one language."""
 
@@ -118,13 +125,13 @@ class Reader:
         uses: dict[str, list[_Use]] = {}
         for topic, pack in enumerate(packs):
             for language, term, weight in pack.weighted_terms():
-                uses.setdefault(term, []).append(_Use(topic, _Role.EVIDENCE, _only_in(language, term), weight))
+                uses.setdefault(term, []).append(_Use(topic, _EVIDENCE, _only_in(language, term), weight))
             for language, term, group in pack.grouped_terms():
-                uses.setdefault(term, []).append(_Use(topic, _Role.MEMBER, _only_in(language, term), group=group))
+                uses.setdefault(term, []).append(_Use(topic, _MEMBER, _only_in(language, term), group=group))
             for language, term in pack.masks():
-                uses.setdefault(term, []).append(_Use(topic, _Role.MASK, _only_in(language, term)))
+                uses.setdefault(term, []).append(_Use(topic, _MASK, _only_in(language, term)))
         self._terms = tuple(uses)
-        self._uses = list(uses.values())
+        self._uses_in = _by_language(list(uses.values()))
         self._matcher = Matcher(self._terms)
         self._organisations: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         for topic, pack in enumerate(packs):
@@ -169,17 +176,16 @@ class Reader:
     def _find(self, plain: str, language: str, names: Iterable[Mention]) -> dict[int, _Found]:
         """Collect the hits of one field by topic."""
         topics: dict[int, _Found] = {}
+        uses = self._uses_in.get(language, self._uses_in[_ELSEWHERE])
         for term, start, end in self._matcher.find(plain):
-            for use in self._uses[term]:
-                if use.only_in is not None and language not in (use.only_in, "und"):
-                    continue
-                found = topics.get(use.topic)
+            for topic, role, _, weight, group in uses[term]:
+                found = topics.get(topic)
                 if found is None:
-                    found = topics[use.topic] = _nothing()
-                if use.role is _Role.EVIDENCE:
-                    found.evidence.append((start, end, use.weight, term))
-                elif use.role is _Role.MEMBER:
-                    found.members[use.group].append((start, end))
+                    found = topics[topic] = _nothing()
+                if role is _EVIDENCE:
+                    found.evidence.append((start, end, weight, term))
+                elif role is _MEMBER:
+                    found.members[group].append((start, end))
                 else:
                     found.masks.append((start, end))
         for name in names if self._organisations else ():
@@ -191,13 +197,18 @@ class Reader:
     def _weigh(field: str, found: _Found, plain: str, topic: _Topic, nearby: CountriesNearby) -> list[Span]:
         """Return the evidence of one topic in one field, masks applied and overlaps resolved."""
         masks = joined_up(found.masks)
-        spans = without_overlaps(Span(field, s, e, w, k) for s, e, w, k in found.evidence if is_outside(masks, s, e))
+        evidence, members = found.evidence, {group: sorted(set(hits)) for group, hits in found.members.items()}
+        if masks:
+            evidence = [hit for hit in evidence if is_outside(masks, hit[0], hit[1])]
+            members = {g: [hit for hit in hits if is_outside(masks, *hit)] for g, hits in members.items()}
+        spans = without_overlaps([Span(field, *hit) for hit in evidence])
         for number, rule in enumerate(topic.rules):
-            groups = [sorted({hit for hit in found.members.get(g, ()) if is_outside(masks, *hit)}) for g in rule.groups]
+            if not all(members.get(group) for group in rule.groups):
+                continue
             # rules have keys below zero, so that they never meet the number of a term
             joined = [
                 Span(field, start, end, rule.weight, -1 - number)
-                for start, end in near(groups, rule.within, plain)
+                for start, end in near([members[group] for group in rule.groups], rule.within, plain)
                 if nearby.are_at_least(rule.countries, field, start, end)
             ]
             spans += without_overlaps(joined)
@@ -226,3 +237,19 @@ def _nothing() -> _Found:
 
 def _only_in(language: str, term: str) -> str | None:
     return language if is_short(term) else None
+
+
+def _by_language(uses: Sequence[Sequence[_Use]]) -> dict[str, list[Sequence[_Use]]]:
+    """Return the uses of each term that count in texts of a language, for all languages that have short words."""
+    own = {use.only_in for of_term in uses for use in of_term if use.only_in is not None}
+    common: list[Sequence[_Use]] = [
+        of_term if all(use.only_in is None for use in of_term) else [use for use in of_term if use.only_in is None]
+        for of_term in uses
+    ]
+    found = {_ELSEWHERE: common, _UNDETERMINED: list(uses)}
+    for language in sorted(own):
+        found[language] = list(common)
+    for term, of_term in enumerate(uses):
+        for language in {use.only_in for use in of_term if use.only_in is not None}:
+            found[language][term] = [use for use in of_term if use.only_in in (None, language)]
+    return found

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from workers.classify.features import Reading
-from workers.classify.fold import Folded
-from workers.classify.model import Model, shipped_model
-from workers.classify.naming import FIELDS, countries_of, find_names, organisations_of, pairs_of, prepare
+from workers.classify.entities.naming import FIELDS, countries_of, find_names, organisations_of, pairs_of, prepare
+from workers.classify.matching.fold import Folded
+from workers.classify.matching.sentences import sentence_at
+from workers.classify.probability.features import Reading
+from workers.classify.probability.model import Model, shipped_model
 from workers.classify.reading import Pack, Reader
-from workers.classify.sentences import sentence_at
 from workers.domain.values import Classification, Evidence, Flag, TextSpan
 
 #: Name of the classifier; a new number whenever the same pack, model and text could give another probability.

@@ -94,7 +94,6 @@ def chaos_settings(data_dir: Path, port: int) -> Settings:
         poll_interval_s=3,
         poll_max_s=5,
         batch_size=16,
-        max_queue=16,  # hints are repeated after 3 s: more than is done in that time would be doubles
         revisit_after_s=[],  # an article is fetched once: each further run is one that a fault cost
         api_port=0,
         flower_port=0,

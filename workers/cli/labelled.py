@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from config.topics import TopicPack
-from workers.classify.training import Labelled
+from workers.classify.learning.training import Labelled
 from workers.domain.errors import ConfigError, Problem
 from workers.store.verdicts import JudgedArticle
 

@@ -1,7 +1,6 @@
 """Looking at a running system: `status`, `tail`, `doctor`, `memory`. They read; they change nothing."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,15 +22,17 @@ from workers.bootstrap import Steps
 from workers.cli.shown import ago
 from workers.deliver.event import event_of
 from workers.domain.errors import ConfigError, StartError, Unavailable, WirewatchError
+from workers.domain.intake import Intake, Room, decide
 from workers.domain.outcomes import FeedOutcome
 from workers.domain.reasons import SENTENCES
 from workers.launch import check_files
 from workers.operate.lock import holder
 from workers.operate.memory import measure
+from workers.operate.room import disk_free, redis_room
 from workers.pipeline import QUEUES
 from workers.poll.cadence import is_parked
 from workers.store.changes import changes_after, last_seq, ledger_id, stream_trouble
-from workers.store.migrate import check_known, current_revision, newest_revision
+from workers.store.migrate import check_ready, outstanding
 from workers.store.notes import read_notes
 from workers.store.overview import Overview, broken_invariants, overview
 
@@ -70,9 +71,11 @@ def status_json(found: Overview, depths: dict[str, int]) -> dict[str, Any]:
         "balanced": counts.balanced,
         "queues": depths,
         "last_tick": found.last_tick,
+        "replaced": found.replaced,
         "oldest_due": found.oldest_due,
         "last_seq": found.last_seq,
         "unnumbered": found.unnumbered,
+        "intake_paused": found.paused,
         "sources": [
             {
                 name: row[name]
@@ -113,6 +116,8 @@ def _print_status(found: Overview, depths: dict[str, int], notes: dict[str, str]
     for name in ("sources_refused", "topics_refused"):
         if name in notes:
             console.print(f"[red]{name.replace('_', ' ')}[/], what was in force stays so: {escape(notes[name])}")
+    if found.paused:
+        console.print(f"[red]nothing is polled or fetched[/]: {escape(found.paused)}")
     console.print(f"API        {notes.get('api', '-')}")
     console.print(f"Flower     {notes.get('flower', '-')}")
     console.print("Queues     " + "  ".join(f"{queue} {depth}" for queue, depth in depths.items()))
@@ -129,6 +134,8 @@ def _print_status(found: Overview, depths: dict[str, int], notes: dict[str, str]
     console.print(f"Changes    {found.last_seq} numbered, {found.unnumbered} waiting")
     ticks = ", ".join(f"{name} {ago(moment, found.now)}" for name, moment in sorted(found.last_tick.items())) or "never"
     console.print(f"Last tick  {ticks}")
+    for worker, times in sorted(found.replaced.items()):
+        console.print(f"Replaced   worker {worker}, {times} times: it lived, but consumed nothing")
     console.print(f"Oldest due {ago(found.oldest_due, found.now) if found.oldest_due else 'nothing in flight'}")
 
 
@@ -210,6 +217,7 @@ def doctor() -> None:
         ("settings and files", _files),
         ("disk", _disk),
         ("database", _database),
+        ("migrations", _migrations),
         ("Redis", _redis),
         ("schedule", _schedule),
         ("sources", _sources),
@@ -236,41 +244,49 @@ def _files(settings: Settings) -> list[str]:
     return []
 
 
-#: Below this share of free disk PostgreSQL and Redis are about to refuse writes (RELIABILITY.md Q21).
-LEAST_FREE = 0.05
-
-
 def _disk(settings: Settings) -> list[str]:
-    folder = settings.data_dir if settings.data_dir.exists() else settings.data_dir.resolve().parent
-    usage = shutil.disk_usage(folder if folder.exists() else "/")
-    if usage.free / usage.total < LEAST_FREE:
-        return [f"{usage.free / usage.total:.0%} of the disk under {folder} is free: make room before it is full"]
-    return []
+    return _room_troubles(settings, Room(disk_free=disk_free(settings.data_dir)))
+
+
+def _room_troubles(settings: Settings, room: Room) -> list[str]:
+    limits = {"least_disk": settings.min_free_disk, "least_redis": settings.min_free_redis}
+    found = decide(room, paused=False, **limits)
+    return [] if found.intake is Intake.OPEN else [found.why]
 
 
 def _database(settings: Settings) -> list[str]:
     try:
         with Steps(located(settings)).engine.connect() as connection:
-            check_known(connection)
-            found = current_revision(connection)
+            check_ready(connection)
     except OperationalError as error:
         return [
             f"does not answer ({_first_line(error)}): start it with `wirewatch run`, or check WIREWATCH_DATABASE_URL"
         ]
     except StartError as error:
         return [str(error)]
-    return [] if found == newest_revision() else [f"schema {found}, not {newest_revision()}: run `wirewatch migrate`"]
+    return []
+
+
+def _migrations(settings: Settings) -> list[str]:
+    if _database(settings):
+        return ["cannot be checked without the database"]
+    with Steps(located(settings)).engine.connect() as connection:
+        waiting = outstanding(connection)
+    if not waiting:
+        return []
+    return [f"{', '.join(waiting)} still to do: run `wirewatch migrate --post` when no older program runs any more"]
 
 
 def _redis(settings: Settings) -> list[str]:
     try:
-        found: Any = Steps(located(settings)).broker.config_get("maxmemory-policy")
+        steps = Steps(located(settings))
+        found = [redis_room(one) for one in (steps.broker, steps.stream.client)]
     except RedisError as error:
         return [f"does not answer ({_first_line(error)}): start it with `wirewatch run`, or check WIREWATCH_BROKER_URL"]
-    policy = {_text(key): _text(value) for key, value in found.items()}.get("maxmemory-policy")
-    if policy != "noeviction":
-        return [f"maxmemory-policy is {policy}: it may throw queues away; set it to noeviction"]
-    with Steps(located(settings)).engine.connect() as connection:
+    for one in found:
+        if troubles := _room_troubles(settings, Room(redis_free=one.free, redis_policy=one.policy)):
+            return troubles
+    with steps.engine.connect() as connection:
         trouble = stream_trouble(connection)
     return [trouble] if trouble else []
 
@@ -278,7 +294,7 @@ def _redis(settings: Settings) -> list[str]:
 def _schedule(settings: Settings) -> list[str]:
     from workers.deliver.api.operation import health_problems
 
-    return _of_overview(settings, health_problems)
+    return _of_overview(settings, lambda found: health_problems(found, silent_s=settings.beat_silence_s))
 
 
 #: More failing sources than this are told together.
@@ -325,8 +341,7 @@ def _running_system() -> Steps:
     steps = Steps(located(chosen))
     try:
         with steps.engine.connect() as connection:
-            if current_revision(connection) != newest_revision():
-                raise StartError("the database is not at this program's schema: run `wirewatch migrate`")
+            check_ready(connection)
         steps.broker.ping()
     except (OperationalError, RedisError) as error:
         if chosen.database_url is None and holder(chosen.data_dir) is None:
@@ -345,7 +360,3 @@ def _nothing_runs(folder: Path) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value

@@ -36,7 +36,7 @@ from workers.store.revision import check_schema
 from workers.store.wanted import Wanted
 
 if TYPE_CHECKING:
-    from workers.classify.model import Model
+    from workers.classify.probability.model import Model
 
 console = Console(highlight=False)
 

@@ -4,13 +4,14 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing.connection import wait
+from multiprocessing.synchronize import Event
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from workers.store.engine import make_engine
 from workers.store.reclassify import Told, is_path_busy, read_told, told_anew, write_reclassified
 
 if TYPE_CHECKING:
-    from workers.classify.model import Model
+    from workers.classify.probability.model import Model
     from workers.classify.stage import Classifier
 
 #: A probability that moved by less is no news: readers keep the flag that they have, with the pack that raised it.
@@ -38,8 +39,8 @@ NICE = 19
 #: Where the system has it (Linux, sched(7)): only what nobody else wants.
 IDLE: int | None = getattr(os, "SCHED_IDLE", None)
 
-#: An article waits so long for the path to be idle, and looks so often (seconds). On a path that is never idle 100,000
-#: articles take three hours in one process.
+#: So long waits whatever costs a live worker time (an article, a batch's reading and writing) for the path to be idle,
+#: and so often somebody looks (seconds). On a path that is never idle 100,000 articles take three hours in one process.
 PATIENCE_S, LOOK_EVERY_S = 0.1, 0.01
 
 
@@ -125,15 +126,44 @@ def look_again(
     write down what changed, a batch in one transaction. `topic`: nothing but this one is looked at and
     written. Raises Unavailable when the database does not answer, WirewatchError when a process dies.
     """
-    given = (database_url, packs, model or model_in_force(), topic, apply)
     # spawned: a copy of this process would share its database connections, and locks that its threads hold
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_begin, initargs=given)
+    context = multiprocessing.get_context("spawn")
+    with watching_the_path(database_url, context.Event()) as idle:
+        given = (database_url, packs, model or model_in_force(), topic, apply, idle)
+        pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=given)
+        try:
+            yield from in_order(lambda ids: pool.submit(_work, ids), batches, ahead=2 * jobs)
+        except BrokenProcessPool as error:
+            raise WirewatchError("a helper process died; what was applied stays, run it again") from error
+        finally:
+            pool.shutdown(cancel_futures=True)  # waits for one batch a process
+
+
+@contextmanager
+def watching_the_path(database_url: str, idle: Event) -> Iterator[Event]:
+    """Keep `idle` set while no worker of the path has a page or a text in hand, and give it.
+
+    One process looks, and the helpers wait without asking the database themselves.
+    """
+    engine = make_engine(database_url, role="reclassify", pool_size=1)
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_EVERY_S):
+            try:
+                busy = is_path_busy(engine)
+            except OperationalError:
+                busy = False  # the helpers meet the same, and say so
+            (idle.clear if busy else idle.set)()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
-        yield from in_order(lambda ids: pool.submit(_work, ids), batches, ahead=2 * jobs)
-    except BrokenProcessPool as error:
-        raise WirewatchError("a helper process died; what was applied stays, run it again") from error
+        yield idle
     finally:
-        pool.shutdown(cancel_futures=True)  # waits for one batch a process
+        over.set()
+        watcher.join()
+        engine.dispose()
 
 
 # --- in the helper processes -------------------------------------------------------------------
@@ -142,32 +172,29 @@ def look_again(
 class _Helper:
     """What a helper process works with."""
 
-    def __init__(self, engine: Engine, classifier: "Classifier", topic: str | None, apply: bool) -> None:
+    def __init__(self, engine: Engine, classifier: "Classifier", topic: str | None, apply: bool, idle: Event) -> None:
         self._engine, self._classifier, self._topic, self._apply = engine, classifier, topic, apply
+        self._idle = idle
 
     def look(self, ids: Sequence[UUID]) -> list[Look]:
         """Classify published articles; write down what changed, if asked to."""
         looks: dict[UUID, Look] = {}
         changed: list[tuple[Told, Classification]] = []
+        self._idle.wait(PATIENCE_S)
         for told in read_told(self._engine, ids):
-            self._give_way()
+            self._idle.wait(PATIENCE_S)
             found = self._classifier.classify(told.title, told.text, told.language)
             anew = told_anew(told, found, self._topic)
             looks[told.id] = _look(told, anew)
             if looks[told.id].verdict is not Verdict.SAME:
                 changed.append((told, found))
         if changed and self._apply:
+            self._idle.wait(PATIENCE_S)  # the server writes for us with as much right as for the path
             won = write_reclassified(self._engine, changed, topic=self._topic)
             for told, _ in changed:
                 if told.id not in won:
                     looks[told.id] = Look(told.id, Verdict.BUSY, told.language)
         return list(looks.values())
-
-    def _give_way(self) -> None:
-        """Wait while a worker of the path has a page or a text in hand, not for ever: the path may never be idle."""
-        until = time.monotonic() + PATIENCE_S
-        while is_path_busy(self._engine) and time.monotonic() < until:
-            threading.Event().wait(LOOK_EVERY_S)
 
 
 def _look(told: Told, anew: Mapping[str, Any]) -> Look:
@@ -190,7 +217,9 @@ def _why(told: Told, anew: Mapping[str, Any], move: Move) -> str:
 _helper: _Helper | None = None
 
 
-def _begin(database_url: str, packs: tuple[TopicPack, ...], model: "Model", topic: str | None, apply: bool) -> None:
+def _begin(
+    database_url: str, packs: tuple[TopicPack, ...], model: "Model", topic: str | None, apply: bool, idle: Event
+) -> None:
     """Prepare a helper process, once."""
     global _helper  # noqa: PLW0603  (a process of the pool has no other place for it)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: our parent says when it is enough
@@ -199,7 +228,7 @@ def _begin(database_url: str, packs: tuple[TopicPack, ...], model: "Model", topi
     if IDLE is not None:
         os.sched_setscheduler(0, IDLE, os.sched_param(0))
     engine = make_engine(database_url, role="reclassify", pool_size=1)
-    _helper = _Helper(engine, classifier_of(packs, model), topic, apply)
+    _helper = _Helper(engine, classifier_of(packs, model), topic, apply, idle)
 
 
 def _end_with_parent() -> None:

@@ -7,9 +7,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from config.settings import Settings, load_settings
-from workers.addresses import database_url
+from workers.addresses import check_redis, database_url
 from workers.cli.endings import told_in_words
 from workers.domain.errors import StartError
+from workers.operate import signs
 from workers.operate.flower import flower_config
 from workers.pipeline import Service, queues_of
 from workers.store.revision import check_schema
@@ -18,7 +19,7 @@ from workers.store.revision import check_schema
 PRELOAD = {
     Service.IO: "workers.tasks,workers.fetch.stage,workers.fetch.http,workers.poll.stage",
     Service.CPU: "workers.tasks,workers.warm",
-    Service.RELAY: "workers.tasks,workers.deliver.stage",
+    Service.RELAY: "workers.tasks,workers.deliver.stage,workers.standin",
 }
 
 
@@ -28,13 +29,18 @@ def add_to(app: typer.Typer) -> None:
         app.command(rich_help_panel="Services")(command)
 
 
-def migrate() -> None:
+def migrate(
+    pre: Annotated[bool, typer.Option("--pre", help="Only what older programs can live with: deploys.")] = False,
+    post: Annotated[bool, typer.Option("--post", help="The rest: when no older program runs any more.")] = False,
+) -> None:
     """Bring the database to this program's schema."""
     from workers.store.engine import make_engine
+    from workers.store.halves import Half
     from workers.store.migrate import migrate as migrate_store
 
+    half = None if pre == post else Half.PRE if pre else Half.POST
     engine = make_engine(database_url(load_settings()), role="migrate")
-    print(f"the database has schema {migrate_store(engine)}")
+    print(f"the database has schema {migrate_store(engine, half)}")
 
 
 def worker(
@@ -44,10 +50,11 @@ def worker(
     settings = _ready()
     concurrency = {Service.IO: settings.io_concurrency, Service.CPU: settings.cpu_concurrency, Service.RELAY: 1}
     pool = "solo" if service is Service.RELAY else "prefork"
-    if pool == "prefork":
-        # SIGTERM then gives running steps 25 s and reserved messages back (RELIABILITY.md Q7); the solo pool cannot be
-        # interrupted, its steps are short, and plain SIGTERM lets the one that runs finish
-        os.environ["REMAP_SIGTERM"] = "SIGQUIT"  # noqa: TID251  (set for Celery, not read)
+    # SIGTERM is Celery's warm shutdown: steps at work end, what is reserved goes back, the process leaves as soon as
+    # that is done. Who overstays is killed by whoever supervises it, and its entries come back when their lease ends.
+    # (The soft shutdown, REMAP_SIGTERM=SIGQUIT, sleeps its whole timeout when one task is at work: measured 26 s for a
+    # task of 0.5 s. And the messages that it saves are hints.)
+    signs.begin(settings.data_dir, service, queues_of(service))  # our process id stays the worker's
     _become_celery(
         *("worker", "--queues", ",".join(queues_of(service)), "--concurrency", str(concurrency[service])),
         *("--pool", pool, "--hostname", f"{service}@%h", "--include", PRELOAD[service]),
@@ -102,11 +109,12 @@ def flower_password(settings: Settings) -> str:
 
 
 def _ready() -> Settings:
-    """Return settings with which a service can run, on a database of this program's schema."""
+    """Return settings with which a service can run, on a database of this program's schema and a Redis that keeps."""
     settings = load_settings()
     if settings.broker_url is None:
         raise StartError("WIREWATCH_BROKER_URL is not set: start the whole system with `wirewatch run`")
     check_schema(database_url(settings))
+    check_redis(settings)
     return settings
 
 

@@ -61,6 +61,8 @@ def _line(engine: Engine) -> str:
         found, sources = flow(engine), [row for row in list_sources(engine) if row["watched"]]
     except OperationalError:
         return "the store does not answer; it is brought back"
+    if found.paused is not None:
+        return f"nothing is polled or fetched: {found.paused}    classified {found.last_seq}    Ctrl-C stops everything"
     failing = sum(1 for row in sources if row["failures"])
     waiting = sum(1 for row in sources if row["last_outcome"] is None)
     return (

@@ -23,8 +23,7 @@ from config.settings import Settings, load_settings
 from config.topics import load_topics
 from workers.addresses import database_url, located
 from workers.bootstrap import Steps
-from workers.classify.calibration import ENOUGH
-from workers.classify.challenge import (
+from workers.classify.learning.challenge import (
     FITS,
     TOLERANCE,
     Challenger,
@@ -37,9 +36,10 @@ from workers.classify.challenge import (
     suggestions,
     without,
 )
-from workers.classify.model import ARTEFACT, Model, model_at
+from workers.classify.learning.training import Labelled, Sample, read_all
+from workers.classify.probability.calibration import ENOUGH
+from workers.classify.probability.model import ARTEFACT, Model, model_at
 from workers.classify.reading import Reader
-from workers.classify.training import Labelled, Sample, read_all
 from workers.cli.labelled import labelled_examples, labelled_verdicts, read_labelled
 from workers.domain.errors import ConfigError, Unavailable, WirewatchError
 from workers.store.revision import check_schema

@@ -247,7 +247,7 @@ class SourceStatus(Shape):
     obeys_robots: bool = Field(description="false: its operator here chose to ignore its robots.txt.")
     revisited: bool = Field(description="Its articles are looked at again for edits.")
     address: str | None = Field(description="Where permanent redirects moved it to; null: it is asked at `url`.")
-    moves: list[dict[str, str]] = Field(description="Each such move: from, to, at.")
+    moves: list[dict[str, str]] = Field(description="Each such move, the last 20: from, to, at.")
     cut: int = Field(description="Entries of its last answer that were over the cap and not taken.")
     outcomes: dict[str, int] = Field(description="Polls ever made, by outcome.")
     last_outcome: str | None

@@ -6,6 +6,7 @@ that was inherited by mistake must not cost another newsroom its stream and its 
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,12 +24,22 @@ OWNER = f"{STREAM}:ledger"
 NOT_TAKEN = (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.WatchError)
 
 
+#: Of what Redis may take the stream takes at most this share: the queues live there too, and when it is full every
+#: worker dies of it. An event is 3 to 15 KB, so of the 256 MB of our own Redis the stream alone would take all.
+SHARE = 0.5
+
+
 class ChangeStream:
     """Appends numbered changes to one Redis stream, trimmed by length."""
 
     def __init__(self, client: redis.Redis, *, length: int) -> None:
         self._redis = client
         self.length = length
+
+    @property
+    def client(self) -> redis.Redis:
+        """The connection to the stream's Redis."""
+        return self._redis
 
     def last_seq(self) -> int:
         """Return the sequence number of the newest entry ever added, 0 for none (or after a flush)."""
@@ -56,6 +67,7 @@ class ChangeStream:
         while a later one passes, the gap would never be seen again. Raises WatchError when the stream is not, or
         ceases to be, this ledger's.
         """
+        length = self._length()
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.watch(OWNER)  # type: ignore[no-untyped-call]
             if self.owner() != ledger:
@@ -66,10 +78,26 @@ class ChangeStream:
                     STREAM,
                     {"event": json.dumps(one, ensure_ascii=False, separators=(",", ":"))},
                     id=f"{one['seq']}-0",
-                    maxlen=self.length,
+                    maxlen=length,
                     approximate=True,
                 )
             pipe.execute()
+
+    def _length(self) -> int:
+        """Return how many entries are kept: as many as were asked for, or as find room."""
+        info: Any = self._redis.info("memory")
+        size: Any = self._redis.memory_usage(STREAM)
+        entries: Any = self._redis.xlen(STREAM)
+        return min(self.length, fitting(entries, size or 0, info.get("maxmemory", 0)))
+
+
+def fitting(entries: int, size: int, limit: int) -> int:
+    """Return how many entries find room. Pure.
+
+    `size`: bytes of those that are there; `limit`: `maxmemory` in bytes, 0: none.
+    """
+    room = limit * SHARE
+    return sys.maxsize if not limit or size <= room else max(1, int(entries * room / size))
 
 
 def connect(url: str) -> redis.Redis:

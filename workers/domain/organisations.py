@@ -1,6 +1,6 @@
 """The international organisations that articles are searched for, by the ids that packs and readers know."""
 
-#: Id and name in English. What they are called in each language is in workers/classify/data/organisations.tsv.
+#: Id and name in English. What they are called in each language is in workers/classify/entities/data/organisations.tsv.
 ORGANISATIONS = {
     "african-union": "African Union",
     "afripol": "Afripol",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
+from html import unescape
 from urllib.parse import urlsplit
 
 from workers.domain.charset import decode
@@ -122,7 +123,13 @@ def _site_names(entry: Entry, page: Page, stated: Stated) -> list[str]:
 def _without_headline(text: str, title: str) -> str:
     """Drop a line at the beginning that only repeats the title, which is stored beside the text."""
     lines = text.split("\n")
+    spelled = {_letters(title), _letters(unescape(title))} - {""}  # extraction reads references once more
     for index, line in enumerate(lines[:_OPENING]):
-        if title and clean_line(line).casefold() == title.casefold():
+        if _letters(line) in spelled:
             return "\n".join(lines[:index] + lines[index + 1 :]).strip("\n")
     return text
+
+
+def _letters(text: str) -> str:
+    """Letters and digits alone: of the other characters, extraction keeps fewer in a text than there are in a title."""
+    return "".join(filter(str.isalnum, text.casefold())) or clean_line(text)

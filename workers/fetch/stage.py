@@ -12,7 +12,7 @@ from workers.domain.ports import FetchFailed, OpenSession, Session, validator
 from workers.domain.values import Entry, Page
 from workers.fetch.manners import content_type
 from workers.store.ledger import Claim, Ledger, Settled
-from workers.store.outage import insist
+from workers.store.outage import STORE_AWAY, insist, is_away
 from workers.store.pages import write_pages
 
 #: Media types under which the world serves its articles; an absent header is taken too.
@@ -106,7 +106,9 @@ async def fetch_page(entry: Entry, session: Session) -> Outcome[Page]:
         )
     except FetchFailed as failure:
         return failure.ending
-    except Exception:  # noqa: BLE001  (a bug is an ending too: it is kept with its traceback and tried few times)
+    except Exception as error:  # noqa: BLE001  (a bug is an ending too: it is kept with its traceback, tried few times)
+        if is_away(error):  # the books of hosts and robots.txt are in the store; the page was not to blame
+            return Deferred(RetryReason.WAITING, STORE_AWAY)
         return Failed(QuarantineReason.BUG, traceback.format_exc())
     if response.status == 304:
         if validators:

@@ -142,7 +142,7 @@ class Supervisor:
         socket_path(self._runtime).unlink(missing_ok=True)
         # In a session of its own: Ctrl-C in a terminal reaches us alone, and we decide. When we die, it stops.
         death = [] if setpriv is None else [setpriv, "--pdeathsig=TERM"]
-        command = [*death, sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)]
+        command = [*death, sys.executable, "-m", "workers.operate.supervisord", "-n", "-c", str(config)]
         with self._said.open("wb") as said:
             # The lock is its standard input, which it never reads (a program gets a pipe instead): so the folder stays
             # taken while supervisord still stops programs after we were killed.

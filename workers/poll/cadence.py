@@ -199,6 +199,11 @@ def next_wait_s(
     return _past_skipped_s(habits.wishes, max(min(wait, bounds.most), asked), now, jitter)
 
 
+def longest_wait_s(bounds: Bounds) -> float:
+    """Return the seconds that no wait exceeds: `bounds.most` or a day, and a week of skipped hours and days."""
+    return max(bounds.most, DAY_S) + 7 * DAY_S
+
+
 def _interval_s(habits: Habits, now: datetime, bounds: Bounds, *, failing: bool) -> float:
     """Return the wait that fits what the source does, before wishes and failures."""
     is_known = habits.watched_h > FIRST_H

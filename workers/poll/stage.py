@@ -17,7 +17,7 @@ from workers.domain.ports import FetchFailed, OpenSession, Response, Session, va
 from workers.poll.cadence import Bounds, Seen, Wishes, asks_whole, from_json, is_parked, learn, next_wait_s, to_json
 from workers.poll.documents.parsed import ParsedFeed
 from workers.poll.documents.read import read_source
-from workers.store.outage import insist, is_away
+from workers.store.outage import STORE_AWAY, insist, is_away
 from workers.store.polls import Document, Pending, PollResult, Recorded, Schedule, SourceDue
 from workers.store.sources import SourceLedger
 
@@ -197,7 +197,9 @@ async def ask(due: SourceDue, session: Session, *, now: datetime) -> Answer:
         if isinstance(ending, Deferred) and ending.reason is RetryReason.WAITING:
             return Answer(outcome=None, detail=ending.detail, until=until, hops=ending.hops)
         return Answer(outcome=FeedOutcome(ending.reason.value), detail=ending.detail, until=until)
-    except Exception:  # noqa: BLE001  (one feed's surprise must not stop its batch-mates; it is kept on the source row)
+    except Exception as error:  # noqa: BLE001  (one feed's surprise must not stop its batch-mates: it is kept on its row)
+        if is_away(error):  # the books of hosts and robots.txt are in the store; the feed was not to blame
+            return Answer(outcome=None, detail=STORE_AWAY)
         return Answer(outcome=FeedOutcome.BUG, detail=traceback.format_exc())
     return Answer(
         outcome=feed.outcome,

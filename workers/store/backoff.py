@@ -16,6 +16,8 @@ MAX_TRIES: dict[RetryReason | QuarantineReason, int] = {
 }
 
 DAY_S = 86_400.0
+#: No delay is longer: a day, and a fifth for the jitter.
+LONGEST_DELAY_S = 1.2 * DAY_S
 
 #: Waits after the first and the second 404, in seconds: the third ends the entry, a day and an hour after the first.
 #: (A link is often in the feed before its page is on every server.)

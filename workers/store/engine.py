@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine
 
+from workers.store.revision import NEWEST
+
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -29,7 +31,7 @@ def make_engine(url: str, *, role: str, statement_timeout_s: int = 30, pool_size
         json_serializer=_dumps,
         connect_args={
             "options": options,
-            "application_name": f"wirewatch {role}",
+            "application_name": f"wirewatch {role} {NEWEST}",  # who must have left before a `post` migration
             "connect_timeout": 5,
             "keepalives_idle": 30,
         },

@@ -418,7 +418,8 @@ class Ledger:
         put_off = (
             update(entry)
             .where(entry.c.id == waiting.c.id, entry.c.due_at <= func.now())
-            .values(due_at=func.now() + self.hint_lag)
+            # who is due may be claimed: one given back after the clock was set back would never be
+            .values(due_at=func.now() + self.hint_lag, not_before=func.least(entry.c.not_before, func.now()))
             .returning(
                 entry.c.id,
                 entry.c.host,

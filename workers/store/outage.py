@@ -21,6 +21,9 @@ T = TypeVar("T")
 #: statement timeout, input/output.
 AWAY = ("08", "25", "40", "53", "55", "57", "58")
 
+#: How an entry or source that waits for the store says so.
+STORE_AWAY = "the store was away"
+
 #: Of the lease; with the longest single try (a new connection: 15 s of 90) it ends before the task's hard limit.
 PATIENCE = 0.6
 

@@ -1,6 +1,6 @@
 """What an operator asks of the ledger: counts, sources, the oldest due work, and the invariants."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,9 @@ from sqlalchemy.engine import RowMapping
 
 from workers.domain.outcomes import FINAL_STATES, State
 from workers.store.changes import last_seq
+from workers.store.room import why_paused
 from workers.store.schema import IN_FLIGHT, change, entry, host, sighting, source, tick
+from workers.store.ticks import replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Pulse:
     last_tick: dict[str, datetime]
     last_seq: int
     unnumbered: int
+    replaced: dict[str, int] = field(default_factory=dict)  # worker services that did not consume: how often
+    paused: str | None = None  # why nothing is polled or fetched
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +105,8 @@ def _signs(connection: Connection) -> dict[str, Any]:
         "last_tick": {row.name: row.last_at for row in connection.execute(select(tick))},
         "last_seq": last_seq(connection),
         "unnumbered": connection.execute(waiting).scalar_one(),
+        "replaced": replaced(connection),
+        "paused": why_paused(connection),
     }
 
 

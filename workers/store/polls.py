@@ -22,7 +22,7 @@ from sqlalchemy import (
     or_,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from workers.domain.outcomes import FeedOutcome, Hop
 from workers.domain.values import FeedEntry, Source
@@ -34,6 +34,10 @@ from workers.store.text import detail_text, storable
 PENDING_SAYS = ("entries", "new", "succeeded", "conditional", "not_modified", "same_validators")
 #: A permanent redirect seen so often in a row moves the source (RELIABILITY.md S17).
 MOVES_AFTER = 3
+#: Moves that a source's row keeps: one that goes to and fro every day would add 50 KB a year to a row that each poll
+#: writes anew.
+MOST_MOVES = 20
+LAST_MOVES = cast(f"$[last - {MOST_MOVES - 1} to last]", JSONPATH)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,6 +244,7 @@ def _write_ended() -> Update:
     count = func.coalesce(cast(source.c.outcomes.op("->>")(ended.c.outcome), Integer), 0) + 1
     counted = source.c.outcomes.op("||")(func.jsonb_build_object(ended.c.outcome, count))
     move = func.jsonb_build_object("from", ended.c.asked_at, "to", ended.c.address, "at", func.now())
+    moves = source.c.moves.op("||")(func.jsonb_build_array(move))
     moved = and_(ended.c.address.is_not(None), ended.c.address.is_distinct_from(source.c.address))
     values: dict[str, Any] = {name: ended.c[name] for name in ENDED_FIELDS} | {
         "lease_token": None,
@@ -256,7 +261,7 @@ def _write_ended() -> Update:
         "polled_at": (has_ended, func.now()),
         "succeeded_at": (ended.c.ok, func.now()),
         "found_at": (ended.c.found, func.now()),
-        "moves": (moved, source.c.moves.op("||")(func.jsonb_build_array(move))),
+        "moves": (moved, func.jsonb_path_query_array(moves, LAST_MOVES)),
     }
     values |= {name: case((when, value), else_=source.c[name]) for name, (when, value) in at_times.items()}
     return update(source).where(source.c.id == ended.c.id, source.c.lease_token == ended.c.token).values(values)

@@ -53,6 +53,9 @@ from workers.store.rows import SOURCE_FIELDS, feed_entry_to_json, host_of, sourc
 from workers.store.schema import entry, host, note, sighting, source
 from workers.store.text import index_key, storable
 
+#: What nobody has looked for in so long was missed, and is spread over so long.
+MISSED_S, SPREAD_S = 60.0, 30.0
+
 
 class SourceLedger:
     """Claims and records sources. Any number of processes may do so at the same time."""
@@ -122,6 +125,20 @@ class SourceLedger:
             new.on_conflict_do_update(index_elements=["key"], set_={"value": value, "updated_at": func.now()})
         )
 
+    def spread_missed(self) -> int:
+        """Spread sources that came due while nobody looked over half a minute, by chance; return how many.
+
+        Otherwise they would all be asked at the same moment when the system is back. New sources are asked at once.
+        """
+        missed = (
+            update(source)
+            .where(source.c.watched, source.c.due_at < func.now() - timedelta(seconds=MISSED_S))
+            .where(source.c.polled_at.is_not(None), source.c.lease_token.is_(None))
+            .values(due_at=func.now() + func.random() * timedelta(seconds=SPREAD_S))
+        )
+        with self.engine.begin() as connection:
+            return connection.execute(missed).rowcount
+
     def due(self, limit: int) -> list[Due]:
         """Return sources whose time has come, those first that were asked longest ago, and put their next hint off.
 
@@ -138,7 +155,7 @@ class SourceLedger:
         put_off = (
             update(source)
             .where(source.c.id == waiting.c.id)
-            .values(due_at=func.now() + self.hint_lag)
+            .values(due_at=func.now() + self.hint_lag, not_before=func.least(source.c.not_before, func.now()))
             .returning(*source.c, (~_harmless()).label("alone"))
         )
         with self.engine.begin() as connection:

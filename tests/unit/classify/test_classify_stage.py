@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.topics import TopicPack, load_topics
-from workers.classify.fold import Folded
-from workers.classify.model import shipped_model
-from workers.classify.naming import MAX_SPANS, find_names
+from workers.classify.entities.naming import MAX_SPANS, find_names
+from workers.classify.matching.fold import Folded
+from workers.classify.probability.model import shipped_model
 from workers.classify.reading import Reader
 from workers.classify.stage import MAX_EVIDENCE, MOST_READ, MOST_READ_TITLE, Classifier
 from workers.domain.values import Band, Classification, Flag, TextSpan

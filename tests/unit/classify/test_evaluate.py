@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.evaluate import judge, lexicon_alone, main, written
 from config.topics import load_topics
+from workers.classify.learning.training import Labelled, read_all
 from workers.classify.reading import Reader
-from workers.classify.training import Labelled, read_all
 
 PROSE = ("It was a quiet day in the village. ", "The council met for an hour. ", "Rain is expected tomorrow. ")
 ITEMS = [

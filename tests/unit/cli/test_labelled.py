@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from config.topics import TopicPack
-from workers.classify.training import Labelled
+from workers.classify.learning.training import Labelled
 from workers.cli.labelled import labelled_examples, labelled_verdicts, read_labelled
 from workers.domain.errors import ConfigError
 from workers.store.verdicts import JudgedArticle

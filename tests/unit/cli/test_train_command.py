@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from workers.classify.model import ARTEFACT, read_model
+from workers.classify.probability.model import ARTEFACT, read_model
 from workers.cli.main import command
 from workers.domain.errors import ConfigError, WirewatchError
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from config.topics import WEIGHTS, TopicPack, _plain_character, load_topics
-from workers.classify.fold import fold
+from workers.classify.matching.fold import fold
 from workers.domain.errors import ConfigError
 
 FOLDER = Path(__file__).parents[3] / "config" / "topics"
@@ -162,9 +162,17 @@ def test_a_pack_gives_its_terms_with_language_and_weight(folder: Path) -> None:
             "name: Piracy at sea\nuncertain_from: 0.7\nthreshold: 0.6",
             "piracy.yaml:3: uncertain_from: is above the threshold of 0.6 (found 0.7)",
         ),
-        ("name: Piracy at sea", "name: Piracy at sea\niptc: [medtop:1]", "piracy.yaml:3: iptc.0: "),
+        (
+            "name: Piracy at sea",
+            "name: Piracy at sea\niptc: [medtop:1]",
+            "piracy.yaml:3: iptc.0: must be medtop:",
+        ),
         ("name: Piracy at sea", "name: Piracy at sea\neurovoc: [4452]", "piracy.yaml:3: eurovoc.0: must be text"),
-        ("name: Piracy at sea", "name: Piracy at sea\neurovoc: ['eurovoc:x']", "piracy.yaml:3: eurovoc.0: "),
+        (
+            "name: Piracy at sea",
+            "name: Piracy at sea\neurovoc: ['eurovoc:x']",
+            "piracy.yaml:3: eurovoc.0: must be eu",
+        ),
         ("within: 5", "within: 5\n    country: 2", "piracy.yaml:15: rules.0.country: unknown key"),
         ("within: 5", "within: 5\n    countries: two", "piracy.yaml:15: rules.0.countries: "),
         ("within: 5", "within: 5\n    countries: 6", "piracy.yaml:15: rules.0.countries: "),

@@ -11,7 +11,7 @@ import feedparser
 import pytest
 from lxml import etree
 
-from tests.naughty import NAUGHTY
+from tests.naughty_formats import NAUGHTY
 from workers.deliver.api.feeds import is_known, title_of, validators
 from workers.deliver.formats.addresses import uri
 from workers.deliver.formats.feeds import LEAD, MEDIA_TYPES, NEVER, Entry, Feed, lead_of, printable, render

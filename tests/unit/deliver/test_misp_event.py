@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymisp import MISPEvent
 
-from tests.naughty import NAUGHTY
+from tests.naughty_formats import NAUGHTY
 from tests.platforms import BIRTH, LEDGER, make_mark, make_told
 from workers.deliver.formats.misp import hash_lines, manifest_line, misp_event
 from workers.deliver.formats.stix import Told, report_id, stix_objects

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.naughty import NAUGHTY
+from tests.naughty_formats import NAUGHTY
 from workers.deliver.formats.ninjs import ninjs
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.naughty import NAUGHTY
+from tests.naughty_formats import NAUGHTY
 from workers.cli.exporting import CSV_HEAD, csv_lines, json_lines
 from workers.deliver.event import event_of, with_text
 from workers.deliver.formats.rows import COLUMNS, FORMULA, cell, cells_of, row_of

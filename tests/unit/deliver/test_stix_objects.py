@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 import uuid_utils.compat
 
-from tests.naughty import NAUGHTY
+from tests.naughty_formats import NAUGHTY
 from tests.platforms import BIRTH, LEDGER, bundle, make_mark, make_told, stix_problems
 from workers.deliver.formats.stix import (
     Ledger,

@@ -140,7 +140,7 @@ def test_every_rule_tells_how_often_it_matches_and_what_it_gives() -> None:
 
 def test_an_article_names_the_rules_that_it_was_read_under() -> None:
     one, other = ExtractRules(body=("p",)), ExtractRules(remove=("p",))
-    assert read(NO_RULES).extractor.split(" ")[1:] == ["wirewatch-extract/3"]
+    assert read(NO_RULES).extractor.split(" ")[1:] == ["wirewatch-extract/4"]
     assert read(ExtractRules(author=(".who",))).extractor.endswith(
         f" rules/{signature(ExtractRules(author=('.who',)))}"
     )

@@ -10,7 +10,7 @@ from workers.operate.memory import role
         (["postgres: checkpointer "], "postgres: checkpointer"),
         (["postgres: wirewatch wirewatch [local] idle"], "postgres: wirewatch"),
         (["/usr/bin/redis-server unixsocket:/run/redis.sock"], "redis-server"),
-        (["/v/bin/python3.11", "-m", "supervisor.supervisord", "-n", "-c", "/x.conf"], "supervisord"),
+        (["/v/bin/python3.11", "-m", "workers.operate.supervisord", "-n", "-c", "/x.conf"], "supervisord"),
         (["python", "-m", "celery", "-A", "workers.app", "worker", "-Q", "fetch,poll"], "celery worker fetch,poll"),
         (
             ["/v/bin/python", "/v/bin/celery", "-A", "workers.app", "worker", "--queues=extract"],

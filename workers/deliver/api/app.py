@@ -16,7 +16,7 @@ from workers.deliver.api.limits import Places, Rate
 from workers.deliver.api.misp import misp_routes
 from workers.deliver.api.newest import Newest
 from workers.deliver.api.ninjs import ninjs_routes
-from workers.deliver.api.operation import operation_routes
+from workers.deliver.api.operation import SILENT_BEAT_S, operation_routes
 from workers.deliver.api.problems import REFUSALS, tell_problems
 from workers.deliver.api.refusals import only_known_parameters
 from workers.deliver.api.schemas import schema_routes
@@ -51,10 +51,12 @@ def make_api(
     *,
     open_without_keys: bool = True,
     rate: float = RATE,
+    silent_s: float = SILENT_BEAT_S,
 ) -> Api:
     """Return the application. `topics` gives the packs in force, as JSON objects.
 
     `open_without_keys`: anybody may ask until there is a first key. `rate`: requests a second of one reader; 0: any.
+    `silent_s`: beat may be silent for so long (seconds).
     """
     gate, places = Gate(engine, Rate(rate), open_without_keys=open_without_keys), Places()
     log = Log(engine, topics)
@@ -80,5 +82,5 @@ def make_api(
     api.include_router(taxii_routes(engine, topics))
     api.include_router(misp_routes(engine))
     api.include_router(schema_routes())
-    api.include_router(operation_routes(engine, topics))
+    api.include_router(operation_routes(engine, topics, silent_s=silent_s))
     return api

@@ -11,12 +11,13 @@ from workers.deliver.api.metrics import render
 from workers.deliver.api.problems import MEDIA_TYPE
 from workers.deliver.contract import Health, Sources, SourceStatus, Topic, Topics
 from workers.domain.outcomes import FeedOutcome
+from workers.pipeline import HEARTBEAT
 from workers.store.changes import stream_trouble
 from workers.store.overview import Pulse, flow, list_sources, pulse
 from workers.store.webhooks import switched_off
 
 #: Seconds without a tick after which somebody must be told (RELIABILITY.md Q16).
-SILENT_BEAT_S = 120
+SILENT_BEAT_S = 120.0
 
 UNWELL: dict[int | str, dict[str, Any]] = {
     503: {
@@ -27,8 +28,10 @@ UNWELL: dict[int | str, dict[str, Any]] = {
 }
 
 
-def operation_routes(engine: Engine, topics: Callable[[], list[dict[str, Any]]]) -> APIRouter:
-    """Return the routes. `topics` gives the packs in force, as JSON objects."""
+def operation_routes(
+    engine: Engine, topics: Callable[[], list[dict[str, Any]]], *, silent_s: float = SILENT_BEAT_S
+) -> APIRouter:
+    """Return the routes. `topics` gives the packs in force, as JSON objects; for `silent_s` beat may be silent."""
     router = APIRouter()
 
     @router.get("/v1/topics", tags=["configuration"])
@@ -48,7 +51,7 @@ def operation_routes(engine: Engine, topics: Callable[[], list[dict[str, Any]]])
         found = pulse(engine)
         with engine.connect() as connection:
             trouble = stream_trouble(connection)
-        problems = [*health_problems(found), *([trouble] if trouble else [])]
+        problems = [*health_problems(found, silent_s=silent_s), *([trouble] if trouble else [])]
         response.status_code = 503 if problems else 200
         notes = [f"webhook {one} is switched off: see `wirewatch webhooks show {one}`" for one in switched_off(engine)]
         return Health(ok=not problems, problems=problems, notes=notes, last_seq=found.last_seq)
@@ -67,14 +70,20 @@ def operation_routes(engine: Engine, topics: Callable[[], list[dict[str, Any]]])
     return router
 
 
-def health_problems(found: Pulse) -> list[str]:
+def health_problems(found: Pulse, *, silent_s: float = SILENT_BEAT_S) -> list[str]:
     """Return what keeps the system from being healthy, in words. (Promises are checked by `upkeep`, not here.)"""
     problems = []
     ticked = found.last_tick.get("sweep")
     if ticked is None:
         problems.append("the schedule has not ticked yet")
-    elif (found.now - ticked).total_seconds() > SILENT_BEAT_S:
+    elif (found.now - ticked).total_seconds() > silent_s:
         problems.append(f"the schedule has not ticked since {ticked.isoformat()}")
+    else:
+        beat = found.last_tick.get(HEARTBEAT, found.now)
+        if (found.now - beat).total_seconds() > silent_s:
+            problems.append(f"beat is silent since {beat.isoformat()}: the relay ticks in its place")
+    if found.paused is not None:
+        problems.append(f"nothing is polled or fetched: {found.paused}")
     return problems
 
 

@@ -8,11 +8,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from psycopg.errors import QueryCanceled
-from sqlalchemy.exc import OperationalError, TimeoutError  # noqa: A004  (no connection is free)
+from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError  # noqa: A004  (no connection is free)
 from starlette.exceptions import HTTPException
 
 from workers.deliver.api.examples import PROBLEM
 from workers.deliver.contract import Problem
+from workers.store.outage import is_away
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -50,9 +51,11 @@ def problem(
 def tell_problems(api: FastAPI) -> None:
     """Make the application refuse in this shape, and say so in its contract."""
 
-    @api.exception_handler(OperationalError)
+    @api.exception_handler(DBAPIError)
     @api.exception_handler(TimeoutError)
     def unavailable(_request: Request, error: Exception) -> JSONResponse:
+        if not (isinstance(error, OperationalError) or is_away(error)):  # a store that takes no writes is away too
+            raise error
         is_late = isinstance(getattr(error, "orig", None), QueryCanceled)
         return problem(503, TOO_LONG if is_late else AWAY, {"retry-after": str(AGAIN_S)})
 

@@ -4,6 +4,7 @@ from alembic import op
 
 revision = "0009"
 down_revision = "0008"
+half = "pre"
 
 #: Words are what the configuration `simple` makes of them, in any language: no stems, no stop words. Of what is not
 #: ASCII only letters, digits and marks are left (in the locale C the parser takes quotation marks for letters). Scripts

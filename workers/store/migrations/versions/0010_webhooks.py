@@ -4,6 +4,7 @@ from alembic import op
 
 revision = "0010"
 down_revision = "0009"
+half = "pre"
 
 DDL = """
 CREATE TABLE webhook (

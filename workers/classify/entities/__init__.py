@@ -1,0 +1,1 @@
+"""Who and where: countries, organisations, and who acts together."""

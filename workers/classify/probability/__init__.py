@@ -1,0 +1,1 @@
+"""From the evidence of a topic to a calibrated probability."""
