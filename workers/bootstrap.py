@@ -18,7 +18,7 @@ from workers.domain.errors import ConfigError, StartError
 from workers.domain.intake import NO_EVICTION, Intake, Room, decide, may_evict
 from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State, Unchanged
 from workers.domain.values import Article, Entry, Page
-from workers.packs import WatchedTopics, classifier_of, files_mark, folder_mark, topic_json, watched_classifier
+from workers.packs import WatchedTopics, check_apart, files_mark, folder_mark, topic_json, watched_classifier
 from workers.pipeline import Stage
 from workers.telemetry import event
 
@@ -355,7 +355,7 @@ class Steps:
         from workers.classify.probability.model import model_at
 
         packs, model = load_topics(self.settings.topics_dir), model_at(self.settings.model)
-        classifier_of(packs, model)  # as a worker makes it: what fails there is refused here
+        check_apart(self.settings.topics_dir, self.settings.model)  # what a worker cannot use is refused here
         return {"packs": len(packs)} | ({"model": model.version} if self.settings.model else {})
 
     def record_tick(self, name: str) -> None:

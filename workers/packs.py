@@ -1,8 +1,10 @@
 """The topic packs in force, and what is made of them."""
 
 import functools
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -94,6 +96,40 @@ def classifier_of(packs: "tuple[TopicPack, ...]", model: "Model | None" = None) 
         raise ConfigError(Problem(file="the topic packs", message=str(error))) from error
 
 
+#: The exit code that says: these packs cannot be used. (Any other but 0 is a bug.)
+UNUSABLE = 78
+#: A classifier is made in a second; on a machine that has no time for it, the next look tries again.
+CHECK_TIMEOUT_S = 60.0
+
+
+def check_apart(folder: Path, model: Path | None, *, command: Sequence[str] | None = None) -> None:
+    """Make a classifier in a process of its own: 24 MB of it would stay in one that never classifies.
+
+    `command`: another one, for tests. Raises ConfigError when the packs cannot be used.
+    """
+    own = [sys.executable, "-m", "workers.packs", str(folder), *([str(model)] if model else [])]
+    made = subprocess.run(
+        command or own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=CHECK_TIMEOUT_S
+    )
+    if made.returncode == UNUSABLE:
+        raise ConfigError(Problem(file="the topic packs", message=made.stdout.strip()))
+    if made.returncode:
+        raise RuntimeError(f"the check of the topic packs ended with {made.returncode}: {made.stderr.strip()[-1000:]}")
+
+
+def check(folder: str, model: str | None = None) -> int:
+    """Make a classifier; return 0, or `UNUSABLE` after printing why it cannot be made."""
+    from config.topics import load_topics
+    from workers.classify.probability.model import model_at
+
+    try:
+        classifier_of(load_topics(Path(folder)), model_at(Path(model) if model else None))
+    except ConfigError as error:
+        print("; ".join(problem.message for problem in error.problems))
+        return UNUSABLE
+    return 0
+
+
 def topic_json(pack: "TopicPack") -> dict[str, Any]:
     """Return a pack as the API shows it."""
     return {
@@ -124,3 +160,7 @@ def files_mark(paths: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
             continue  # an editor saves by renaming: the next look will find it
         found.append((path.name, stat.st_mtime_ns, stat.st_size))
     return tuple(found)
+
+
+if __name__ == "__main__":
+    sys.exit(check(*sys.argv[1:]))

@@ -14,7 +14,7 @@ from tests.making import make_article, make_feed_entry, make_page, make_source
 from workers import bootstrap
 from workers.addresses import database_url, located, other_database, redis_url
 from workers.bootstrap import Steps, file_mark
-from workers.domain.errors import ConfigError, StartError
+from workers.domain.errors import ConfigError, Problem, StartError
 from workers.domain.outcomes import Advanced
 from workers.domain.values import Entry
 from workers.extract.repeats import block_hash
@@ -91,11 +91,11 @@ def test_a_changed_pack_is_taken_up_and_a_broken_one_refused(tmp_path: Path, mon
 
 def test_packs_that_a_worker_could_not_use_are_refused_by_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     def unusable(*_: object) -> NoReturn:
-        raise ValueError("a term that only matching stumbles on")
+        raise ConfigError(Problem(file="the topic packs", message="a term that only matching stumbles on"))
 
     steps = Steps(Settings())
     assert steps._check_topics("")["packs"] > 0
-    monkeypatch.setattr("workers.classify.stage.Reader", unusable)
+    monkeypatch.setattr("workers.bootstrap.check_apart", unusable)
     with pytest.raises(ConfigError, match="a term that only matching stumbles on"):
         steps._check_topics("")
 

@@ -1,15 +1,18 @@
 """The packs in force: a saved one is live within 10 s, a broken one is refused and the old one stays."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from config.settings import Settings
 from config.topics import load_topics
 from workers import packs
 from workers.classify.probability.model import shipped_model
 from workers.domain.errors import ConfigError
-from workers.packs import WatchedTopics, classifier_of, folder_mark, topic_json
+from workers.packs import UNUSABLE, WatchedTopics, check, check_apart, classifier_of, folder_mark, topic_json
 
 PACK = """\
 id: piracy
@@ -116,3 +119,30 @@ def test_a_broken_pack_is_refused_with_file_line_and_field_and_the_old_one_stays
     pack.write_text(PACK.replace("pirate attack", "corsair raid"), encoding="utf-8")
     clock.now += PROMISED_S
     assert watched.current() != before
+
+
+def test_packs_are_checked_in_a_process_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Settings().topics_dir
+    check_apart(folder, None)
+
+    def unusable(*_: object) -> NoReturn:
+        raise ValueError("a term that only matching stumbles on")
+
+    monkeypatch.setattr("workers.classify.stage.Reader", unusable)
+    assert check(str(folder)) == UNUSABLE
+    assert capsys.readouterr().out == "a term that only matching stumbles on\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "told"),
+    [
+        (UNUSABLE, ConfigError, "the topic packs: a term that only matching stumbles on"),
+        (1, RuntimeError, "ended with 1"),
+    ],
+)
+def test_what_the_check_of_the_packs_says_is_told(code: int, error: type[Exception], told: str, tmp_path: Path) -> None:
+    program = f"print('a term that only matching stumbles on'); raise SystemExit({code})"
+    with pytest.raises(error, match=told):
+        check_apart(tmp_path, None, command=[sys.executable, "-c", program])
