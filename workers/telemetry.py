@@ -6,7 +6,14 @@ import re
 import sys
 from typing import Any, Literal
 
-import structlog
+# structlog takes rich in when it finds it, for tracebacks in colours: 4 MB in each process, whose logs are JSON.
+_rich = sys.modules.get("rich")
+sys.modules["rich"] = None  # type: ignore  # Python has it that way: there is none
+import structlog  # noqa: E402
+
+del sys.modules["rich"]
+if _rich is not None:
+    sys.modules["rich"] = _rich
 
 #: Log events: one JSON line each, with the ids that belong to it.
 EVENTS = frozenset(

@@ -37,6 +37,7 @@ from workers.domain.errors import WirewatchError
 from workers.domain.outcomes import State
 from workers.store.changes import number
 from workers.store.exports import Selection
+from workers.store.schema import article
 
 FORMATS = ["jsonl", "csv", "parquet"]
 PACK = """
@@ -82,10 +83,12 @@ def ids(engine: Engine) -> list[UUID]:
 def again(engine: Engine, one: UUID, title: str = "Second") -> None:
     """Publish a new version of an article."""
     set_entry(engine, one, state="extracted")
+    names = [column.name for column in article.c if column.computed is None]
     run_sql(
         engine,
-        """INSERT INTO article SELECT (jsonb_populate_record(article, jsonb_build_object('version', version + 1))).*
-             FROM article WHERE entry_id = :id ORDER BY version DESC LIMIT 1""",
+        f"""INSERT INTO article ({", ".join(names)})
+            SELECT {", ".join("version + 1" if name == "version" else name for name in names)}
+              FROM article WHERE entry_id = :id ORDER BY version DESC LIMIT 1""",
         id=one,
     )
     value = make_classified(title, make_flag("border-cooperation"))

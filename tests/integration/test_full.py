@@ -121,7 +121,7 @@ def test_a_read_only_database_stops_everything_and_goes_on_by_itself(
 
 async def ask(transport: httpx.ASGITransport, one: UUID) -> tuple[httpx.Response, httpx.Response, httpx.Response]:
     verdict = {"topic": "sanctions", "verdict": "rejected", "analyst": "a desk"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         judged = await client.post(f"/v1/articles/{one}/verdicts", json=verdict)
         return await client.get("/healthz"), judged, await client.get("/metrics")
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Engine, ScalarSelect, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Engine, ScalarSelect, and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 
@@ -272,6 +272,12 @@ def dead_letters(engine: Engine, one: int, limit: int) -> list[RowMapping]:
     query = select(dead_letter).where(dead_letter.c.webhook_id == one).order_by(dead_letter.c.seq.desc()).limit(limit)
     with engine.connect() as connection:
         return list(connection.execute(query).mappings())
+
+
+def any_webhook(engine: Engine) -> bool:
+    """Return whether there is a subscription, in whatever state."""
+    with engine.connect() as connection:
+        return bool(connection.execute(select(exists().select_from(webhook))).scalar())
 
 
 def switched_off(engine: Engine) -> list[int]:

@@ -38,9 +38,10 @@ class Api(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request. uvicorn closes a connection when the reader has taken everything, which may be never: its
-        `send` is a method of the exchange, and that has the transport."""
-        if scope["type"] == "http":
-            scope[HANG_UP] = getattr(send, "__self__").transport.abort  # noqa: B009  (a callable's type has none)
+        `send` is a method of the exchange, and that has the transport. (Under tests without a server there is none.)"""
+        exchange = getattr(send, "__self__", None)
+        if exchange is not None:
+            scope[HANG_UP] = exchange.transport.abort
         await super().__call__(scope, receive, send)
 
 
