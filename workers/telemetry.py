@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 # structlog takes rich in when it finds it, for tracebacks in colours: 4 MB in each process, whose logs are JSON.
 _rich = sys.modules.get("rich")
-sys.modules["rich"] = None  # type: ignore  # Python has it that way: there is none
+sys.modules["rich"] = None  # type: ignore[assignment]  # Python has it that way: there is none
 import structlog  # noqa: E402
 
 del sys.modules["rich"]

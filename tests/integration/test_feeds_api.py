@@ -64,6 +64,10 @@ def test_a_saved_query_is_its_address(api: httpx.Client, ids: list[str]) -> None
         ({"topic": "quiet"}, []),
         ({"language": "en"}, ids[:1]),
         ({"source": "khabar", "country": "IR", "language": "fa"}, ids[1:]),
+        ({"q": "guards -football", "limit": 2}, ids[:2]),
+        ({"q": "football"}, []),
+        ({"min_probability": 0.99}, []),
+        ({"topic": "sanctions", "min_probability": 0.5}, ids[1:]),
         ({"limit": 1}, ids[:1]),
     ):
         assert entries(api, **asked) == expected, asked

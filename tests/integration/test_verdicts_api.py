@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from tests.integration.test_api import TOPICS, serving
 from tests.making import bring, count_of, discover, make_classified, make_flag
 from workers.deliver.api.app import make_api
-from workers.deliver.api.verdicts import LARGEST_BODY, Verdicts
+from workers.deliver.api.bodies import LARGEST_BODY
+from workers.deliver.api.verdicts import Verdicts
 from workers.domain.outcomes import State
 
 GIVEN = {"topic": "sanctions", "verdict": "rejected", "analyst": "desk one"}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -21,6 +20,7 @@ from workers.addresses import database_url, located
 from workers.bootstrap import Steps
 from workers.cli.again import refuse_unknown, refuse_unknown_sources
 from workers.cli.shown import ago, visible
+from workers.deliver.webhooks.address import why_unusable
 from workers.deliver.webhooks.signing import SECRET_BYTES, secret_of
 from workers.domain.errors import Unavailable, WirewatchError
 from workers.store import webhooks as store
@@ -83,7 +83,7 @@ def add(
     with _store() as engine:
         _refuse_unknown(engine, topic, source)
         one = store.add_webhook(engine, url, filters=filters, with_text=text, secret=secret)
-    console.print(f"webhook {one} gets every change from now on that it asks for; pushing begins within a second")
+    console.print(f"webhook {one} gets every change from now on that it asks for; pushing begins within seconds")
     _show_once(secret)
 
 
@@ -216,14 +216,8 @@ def _plain(value: object) -> str:
 
 def _check(url: str) -> None:
     """Raise WirewatchError for an address to which nothing could be sent."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
-        _ = parts.port
-    except ValueError as error:
-        raise WirewatchError(f"{url}: {error}") from error
-    if not usable or not url.isprintable() or " " in url:
-        raise WirewatchError(f"{url}: must be http:// or https://, with a host and without a password")
+    if why := why_unusable(url):
+        raise WirewatchError(f"{url}: {why}")
 
 
 def _refuse_unknown(engine: Engine, topic: str | None, source: str | None) -> None:

@@ -96,7 +96,8 @@ def changes_after(
         if wanted is not None:
             query = query.where(FACTS[name] == wanted)
     if topic is not None or min_probability is not None:
-        query = query.where(or_(_is_flagged(topic, min_probability), was_unflagged(topic)))
+        flagged = is_flagged(topic) if min_probability is None else _is_sure(topic, min_probability)
+        query = query.where(or_(flagged, was_unflagged(topic)))
     return list(connection.execute(query).mappings())
 
 
@@ -113,12 +114,14 @@ def was_unflagged(topic: str | None) -> ColumnElement[bool]:
     return lost if topic is None else and_(lost, change.c.unflagged.contains([topic]))
 
 
-def _is_flagged(topic: str | None, least: float | None) -> ColumnElement[bool]:
-    has = func.jsonb_array_length(change.c.topics) > 0 if topic is None else change.c.topics.contains([topic])
-    if least is None:
-        return has
+def is_flagged(topic: str | None) -> ColumnElement[bool]:
+    """Return the condition that a change tells of an article flagged with a topic; None: with any."""
+    return func.jsonb_array_length(change.c.topics) > 0 if topic is None else change.c.topics.contains([topic])
+
+
+def _is_sure(topic: str | None, least: float) -> ColumnElement[bool]:
     sure = "$.flags[*] ? (@.flagged == true && @.probability >= $least"
     sure += ")" if topic is None else " && @.topic == $topic)"
     given = func.jsonb_build_object("topic", topic, "least", least)
     # CASE, so that the payload is read of rows alone that have the flag
-    return case((has, func.jsonb_path_exists(change.c.payload, cast(sure, JSONPATH), given)), else_=False)
+    return case((is_flagged(topic), func.jsonb_path_exists(change.c.payload, cast(sure, JSONPATH), given)), else_=False)

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, exists, select
 from sqlalchemy.engine import RowMapping
 
-from workers.store.changes import was_unflagged
+from workers.store.changes import FACTS, is_flagged, was_unflagged
 from workers.store.schema import article, change, entry
 
 
@@ -38,18 +38,13 @@ def changes_between(connection: Connection, after: int, until: int, wanted: Sele
 
 
 def _conditions(wanted: Selection) -> list[ColumnElement[bool]]:
-    payload = change.c.payload
     made: list[ColumnElement[bool]] = []
     if wanted.topic is not None:
-        flagged = payload.contains({"flags": [{"topic": wanted.topic, "flagged": True}]})
+        flagged = is_flagged(wanted.topic)
         made.append(flagged | was_unflagged(wanted.topic) if wanted.history else flagged)
-    for value, column in (
-        (wanted.language, payload["language"]),
-        (wanted.source, payload["source"]["id"]),
-        (wanted.country, payload["source"]["country"]),
-    ):
-        if value is not None:
-            made.append(column.as_string() == value)
+    for name, column in FACTS.items():
+        if (value := getattr(wanted, name)) is not None:
+            made.append(column == value)
     if wanted.since is not None:
         young = exists().where(entry.c.id == change.c.entry_id, entry.c.discovered_at >= wanted.since)
         made.append(young)

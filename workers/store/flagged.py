@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true
 
-from workers.store.changes import last_seq, ledger_id
+from workers.store.changes import is_flagged, last_seq, ledger_id, was_unflagged
 from workers.store.schema import change, note, source
 
 #: Between the times at which two neighbours of the log were added: room for 100 objects, a microsecond each.
@@ -90,7 +90,7 @@ def _flagged(
     connection: Connection, which: ColumnElement[bool], topic: str | None, limit: int | None
 ) -> list[FlaggedChange]:
     columns = [change.c[name] for name in ("seq", "entry_id", "type", "payload")]
-    query = select(*columns).where(which, _concerns(change, topic)).order_by(change.c.seq).limit(limit)
+    query = select(*columns).where(which, _concerns(topic)).order_by(change.c.seq).limit(limit)
     rows = connection.execute(query).all()
     told = _history(connection, {row.entry_id for row in rows}, topic)
     return [_placed(row, told[row.entry_id]) for row in rows]
@@ -110,19 +110,15 @@ def _placed(row: Any, told: list[Any]) -> FlaggedChange:
 
 def _history(connection: Connection, ids: set[UUID], topic: str | None) -> dict[UUID, list[Any]]:
     """Return the changes of articles that concerned a flag, oldest first; `is_asked_for`: one of this topic."""
-    asked = _concerns(change, topic).label("is_asked_for") if topic is not None else true().label("is_asked_for")
+    asked = _concerns(topic).label("is_asked_for") if topic is not None else true().label("is_asked_for")
     query = select(change.c.entry_id, change.c.seq, change.c.created_at, asked)
-    query = query.where(change.c.entry_id.in_(ids), change.c.seq.is_not(None), _concerns(change)).order_by(change.c.seq)
+    query = query.where(change.c.entry_id.in_(ids), change.c.seq.is_not(None), _concerns()).order_by(change.c.seq)
     found: dict[UUID, list[Any]] = {}
     for row in connection.execute(query):
         found.setdefault(row.entry_id, []).append(row)
     return found
 
 
-def _concerns(rows: FromClause, topic: str | None = None) -> ColumnElement[bool]:
+def _concerns(topic: str | None = None) -> ColumnElement[bool]:
     """Return the condition that a change has a flag or took one away, of one topic or of any."""
-    mark = {"flagged": True} | ({} if topic is None else {"topic": topic})
-    lost = func.cardinality(rows.c.unflagged) > 0
-    if topic is not None:
-        lost = and_(lost, rows.c.unflagged.contains([topic]))
-    return or_(rows.c.payload.contains({"flags": [mark]}), lost)
+    return or_(is_flagged(topic), was_unflagged(topic))

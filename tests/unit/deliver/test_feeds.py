@@ -203,10 +203,14 @@ def test_a_lead_ends_at_a_word() -> None:
         ({}, "Wirewatch"),
         ({"topic": "sanctions"}, "Wirewatch: Sanctions"),
         ({"topic": "gone", "language": "fa", "country": "IR"}, "Wirewatch: gone, fa, IR"),
+        (
+            {"topic": "sanctions", "q": '"oil tanker"', "min_probability": 0.9},
+            'Wirewatch: Sanctions, "oil tanker", 0.9 or more',
+        ),
     ],
 )
 def test_a_feed_is_called_after_what_was_asked(only: dict[str, str], title: str) -> None:
-    nothing = dict.fromkeys(("topic", "language", "country", "source"))
+    nothing = dict.fromkeys(("topic", "q", "language", "country", "source", "min_probability"))
     assert title_of(nothing | only, {"sanctions": "Sanctions"}) == title
 
 

@@ -23,6 +23,7 @@ from workers.deliver.api.schemas import schema_routes
 from workers.deliver.api.stream import HANG_UP, stream_routes
 from workers.deliver.api.taxii import taxii_routes
 from workers.deliver.api.verdicts import verdict_routes
+from workers.deliver.api.webhooks import webhook_routes
 
 #: Requests a second that one reader may make, when nobody said otherwise.
 RATE = 100.0
@@ -73,15 +74,20 @@ def make_api(
     )
     api.newest = newest
     api.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=GZIP_LEVEL)
-    tell_problems(api)
-    api.include_router(change_routes(log, newest, places))
-    api.include_router(stream_routes(log, newest, places, gate))
-    api.include_router(ninjs_routes(engine, topics))  # before `/v1/articles/{article_id}`, which it looks like
-    api.include_router(article_routes(engine, topics))
-    api.include_router(feed_routes(engine, topics))
-    api.include_router(verdict_routes(engine, topics))
-    api.include_router(taxii_routes(engine, topics))
-    api.include_router(misp_routes(engine))
-    api.include_router(schema_routes())
-    api.include_router(operation_routes(engine, topics, silent_s=silent_s))
+    routers = (
+        change_routes(log, newest, places),
+        stream_routes(log, newest, places, gate),
+        ninjs_routes(engine, topics),  # before `/v1/articles/{article_id}`, which it looks like
+        article_routes(engine, topics),
+        feed_routes(engine, topics),
+        verdict_routes(engine, topics),
+        webhook_routes(engine, topics),
+        taxii_routes(engine, topics),
+        misp_routes(engine),
+        schema_routes(),
+        operation_routes(engine, topics, silent_s=silent_s),
+    )
+    for router in routers:
+        api.include_router(router)
+    tell_problems(api, [route for router in routers for route in router.routes])
     return api

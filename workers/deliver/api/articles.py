@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from workers.deliver.api.answers import tagged
 from workers.deliver.api.examples import ARTICLES, FULL_ARTICLE, VERSIONS, shown
-from workers.deliver.api.parameters import MOST, Country, Language, LeastProbability, Source, Topic
+from workers.deliver.api.parameters import MOST, Country, Language, LeastProbability, Search, Source, Topic
 from workers.deliver.api.refusals import NO_ARTICLE, refuse_unknown
 from workers.deliver.contract import Articles, FullArticle, Problem, Versions
 from workers.store.reading import article_by_id, list_articles, versions_of
@@ -19,17 +19,6 @@ MOST_VERSIONS = 100
 
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such article."}}
 KNOWN: dict[int | str, dict[str, Any]] = {304: {"description": "As when this `ETag` was given out."}}
-
-Search = Annotated[
-    str | None,
-    Query(
-        min_length=1,
-        max_length=200,
-        pattern="^[^\\x00]*$",
-        description='Words of title and text that must all be there; `"a phrase"`, `or`, `-without`.',
-        openapi_examples={"words": {"value": '"border guards" -football'}},
-    ),
-]
 
 
 def article_routes(engine: Engine, topics: Callable[[], list[dict[str, Any]]]) -> APIRouter:

@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection, Engine, func, select
 
+from workers.deliver.api.parameters import Country, Language, LeastProbability, Search, Source, Topic
 from workers.deliver.api.refusals import refuse_unknown
 from workers.deliver.formats.feeds import MEDIA_TYPES, MOST_ENTRIES, NAME, Entry, Feed, render
 from workers.store.changes import ledger_id
@@ -22,10 +23,6 @@ SETTLED_S = 60
 
 #: How long a reader may go without asking again; most ask every quarter or full hour.
 CACHED_S = 60
-
-Name = Annotated[str | None, Query(max_length=100, pattern="^[a-z0-9-]+$")]
-Language = Annotated[str | None, Query(pattern="^[a-z]{2,3}$", description="ISO 639-1; `und` when none is sure.")]
-Country = Annotated[str | None, Query(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2, of the source's seat.")]
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}, "description": "The newest first."},
@@ -43,13 +40,22 @@ def feed_routes(engine: Engine, topics: Callable[[], list[dict[str, Any]]]) -> A
         request: Request,
         kind: Literal["rss", "atom", "json"],
         limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 50,
-        topic: Name = None,
+        q: Search = None,
+        topic: Topic = None,
         language: Language = None,
-        source: Name = None,
+        source: Source = None,
         country: Country = None,
+        min_probability: LeastProbability = None,
     ) -> Response:
         """Return the newest articles as RSS 2.0, Atom or JSON Feed, for feed readers. Asked again, it answers 304."""
-        only: dict[str, Any] = {"topic": topic, "language": language, "source": source, "country": country}
+        only: dict[str, Any] = {
+            "topic": topic,
+            "q": q,
+            "language": language,
+            "country": country,
+            "source": source,
+            "min_probability": min_probability,
+        }
         packs = topics()
         with engine.begin() as connection:
             refuse_unknown(connection, topic, packs)
@@ -73,7 +79,8 @@ def feed_routes(engine: Engine, topics: Callable[[], list[dict[str, Any]]]) -> A
 
 
 def _newest(connection: Connection, limit: int, only: dict[str, Any]) -> list[Entry]:
-    articles = list_articles(connection, limit=limit, **only)
+    only = dict(only)
+    articles = list_articles(connection, limit=limit, search=only.pop("q"), **only)
     versions = [(UUID(one["id"]), one["version"]) for one in articles]
     texts, times = texts_of(connection, versions), times_of(connection, versions)
     return [
@@ -82,12 +89,16 @@ def _newest(connection: Connection, limit: int, only: dict[str, Any]) -> list[En
     ]
 
 
-def title_of(only: Mapping[str, str | None], names: Mapping[str, str]) -> str:
+def title_of(only: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """Return what a feed is called: its topic's name, then its other filters."""
-    topic = only["topic"]
-    words = [names.get(topic, topic) if topic else None, only["language"], only["country"], only["source"]]
-    told = ", ".join(word for word in words if word)
+    told = ", ".join(_in_words(name, value, names) for name, value in only.items() if value is not None)
     return f"{NAME}: {told}" if told else NAME
+
+
+def _in_words(name: str, value: Any, names: Mapping[str, str]) -> str:
+    if name == "min_probability":
+        return f"{value:g} or more"
+    return str(names.get(value, value) if name == "topic" else value)
 
 
 def validators(body: bytes, updated: datetime | None, now: datetime) -> dict[str, str]:

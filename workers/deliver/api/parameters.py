@@ -21,3 +21,13 @@ LeastProbability = Annotated[
     float | None,
     Query(ge=0, le=1, description="Only what is flagged at least so surely, with `topic` or with any."),
 ]
+Search = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=200,
+        pattern="^[^\\x00]*$",
+        description='Words of title and text that must all be there; `"a phrase"`, `or`, `-without`.',
+        openapi_examples={"words": {"value": '"border guards" -football'}},
+    ),
+]

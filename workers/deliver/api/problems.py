@@ -1,5 +1,6 @@
 """Refusals in the words of RFC 9457 (Problem Details for HTTP APIs): one shape, whatever went wrong."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi.responses import JSONResponse
 from psycopg.errors import QueryCanceled
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError  # noqa: A004  (no connection is free)
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from workers.deliver.api.examples import PROBLEM
 from workers.deliver.contract import Problem
@@ -48,8 +50,8 @@ def problem(
     return JSONResponse(told, status, headers, MEDIA_TYPE)
 
 
-def tell_problems(api: FastAPI) -> None:
-    """Make the application refuse in this shape, and say so in its contract."""
+def tell_problems(api: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Make the application, which has these routes, refuse in this shape, and say so in its contract."""
 
     @api.exception_handler(DBAPIError)
     @api.exception_handler(TimeoutError)
@@ -60,8 +62,11 @@ def tell_problems(api: FastAPI) -> None:
         return problem(503, TOO_LONG if is_late else AWAY, {"retry-after": str(AGAIN_S)})
 
     @api.exception_handler(HTTPException)
-    def refused(_request: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+    def refused(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(methods_of(request, routes))
+        return problem(error.status_code, str(error.detail), headers)
 
     @api.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -74,6 +79,12 @@ def tell_problems(api: FastAPI) -> None:
         return problem(500, "this is a bug of ours; the log has the details")
 
     api.openapi = lambda: contract_of(api)  # type: ignore[method-assign]
+
+
+def methods_of(request: Request, routes: Sequence[BaseRoute]) -> list[str]:
+    """Return the methods of every route that a request's path has: the one that refused knows its own alone."""
+    matching = (one for one in routes if one.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for one in matching for method in getattr(one, "methods", None) or ()})
 
 
 def field_error(error: dict[str, Any]) -> dict[str, str]:
