@@ -58,7 +58,7 @@ def test_concurrent_writers_and_a_reader_with_a_cursor_lose_nothing(engine: Engi
     ids = bring(engine, discover(engine, writers), State.CLASSIFIED)
     many = make_engine(database_url, role="test writers", pool_size=writers + 2)
     finished = threading.Event()
-    read: list[int] = []
+    read: list[UUID] = []
 
     def write(place: int) -> None:
         for version in range(2, 2 + each):
@@ -74,7 +74,7 @@ def test_concurrent_writers_and_a_reader_with_a_cursor_lose_nothing(engine: Engi
             relay(many)
             with many.connect() as connection:
                 page = changes_after(connection, after, 7)
-            read.extend(row["id"] for row in page)
+            read.extend(row["event_id"] for row in page)
             after = page[-1]["seq"] if page else after
             if last_round and not page:
                 return
@@ -86,7 +86,7 @@ def test_concurrent_writers_and_a_reader_with_a_cursor_lose_nothing(engine: Engi
         finished.set()
         reader.result(30)
     many.dispose()
-    assert sorted(read) == sorted(row.id for row in created_changes(engine))
+    assert sorted(read) == sorted(row.event_id for row in created_changes(engine))
     assert len(read) == writers * (each + 1)
     assert sequence(engine) == list(range(1, len(read) + 1))
 

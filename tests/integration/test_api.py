@@ -341,6 +341,8 @@ class TestTheRest:
         assert contract["openapi"].startswith("3.")
         assert contract["info"]["version"] == "1.2.3"
         assert set(contract["paths"]) == {
+            "/v1/webhooks", "/v1/webhooks/{webhook_id}", "/v1/webhooks/{webhook_id}/replay",
+            "/v1/webhooks/{webhook_id}/dead-letters",
             "/v1/changes", "/v1/articles", "/v1/articles/{article_id}", "/v1/articles/{article_id}/verdicts",
             "/v1/articles/{article_id}.ninjs", "/v1/feeds/{kind}", "/v1/schemas/change-1.json", "/v1/stream",
             "/v1/articles/{article_id}/versions",

@@ -41,20 +41,17 @@ def library(engine: Engine) -> dict[str, str]:
 
 
 class TestSearch:
-    @pytest.mark.parametrize(
-        ("question", "found"),
-        [
+    def test_words_in_any_script(self, api: httpx.Client, library: dict[str, str]) -> None:
+        for question, found in (
             ("border guards", "ab"), ("BORDER", "ab"), ('"border guards"', "a"), ("guards -football", "a"),
             ("river or football", "ab"), ("überblick", "a"), ("ÜBERBLICK", "a"), ("zebra", "b"), ("guard", ""),
             ("边境", "c"), ("边境合作", "c"), ("境边", ""), ("边 境", "c"), ("边境 会晤", "c"), ("会晤 -合作", ""),
             ("ชายแดน", "d"), ("แดนชาย", ""), ("گفت‌وگو", "d"), ("گفت", "d"), ("گفت وگو", "d"),
             ("“river patrol”", "a"), ("会议，合作", "c"), ("국경", "e"), ("ελλάδα", "e"),
             ("!!! ((( & | :* '", ""), ("\\", ""), ('"', ""), ("-", ""),
-        ],
-    )  # fmt: skip
-    def test_words_in_any_script(self, api: httpx.Client, library: dict[str, str], question: str, found: str) -> None:
-        told = get(api, "/v1/articles", q=question)["articles"]
-        assert "".join(sorted(library[one["id"]] for one in told)) == found
+        ):  # fmt: skip
+            told = get(api, "/v1/articles", q=question)["articles"]
+            assert "".join(sorted(library[one["id"]] for one in told)) == found, question
 
     def test_it_goes_with_filters_and_pages(self, api: httpx.Client, library: dict[str, str]) -> None:
         first = get(api, "/v1/articles", q="guards", limit=1, source="agency", topic="border-cooperation")
@@ -62,9 +59,9 @@ class TestSearch:
         assert {library[one["id"]] for page in (first, second) for one in page["articles"]} == {"a", "b"}
         assert get(api, "/v1/articles", q="guards", country="ZZ")["articles"] == []
 
-    @pytest.mark.parametrize("question", ["", "x" * 201, "a\0b"])
-    def test_what_is_no_question_is_refused(self, api: httpx.Client, question: str) -> None:
-        assert api.get("/v1/articles", params={"q": question}).status_code == 422
+    def test_what_is_no_question_is_refused(self, api: httpx.Client) -> None:
+        for question in ("", "x" * 201, "a\0b"):
+            assert api.get("/v1/articles", params={"q": question}).status_code == 422
 
     @pytest.mark.parametrize("letter", ["\U00010400{}", "{}", "边{}", "{} "])
     def test_no_text_is_too_long_to_be_stored(self, engine: Engine, letter: str) -> None:

@@ -7,7 +7,7 @@ lock, numbers what is committed. `seq` has no gaps, never goes back, and everyth
 
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, case, cast, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONPATH, insert
 from sqlalchemy.engine import RowMapping
 
@@ -85,9 +85,8 @@ def changes_after(
     topic or with any, at least so surely, and what lost a flag; a flag that fell below it and still stands is left out.
     `unread`: each payload as the JSON that it is stored as, for who only hands it on.
     """
-    columns = [column for column in change.c if column is not change.c.payload]
-    payload = cast(change.c.payload, Text) if unread else change.c.payload
-    query = select(*columns, payload.label("payload")).where(change.c.seq > after).order_by(change.c.seq).limit(limit)
+    payload = change.c.told if unread else change.c.payload
+    query = select(*TOLD, payload.label("payload")).where(change.c.seq > after).order_by(change.c.seq).limit(limit)
     if until is not None:
         query = query.where(change.c.seq <= until)
     for name, wanted in only.items():
@@ -100,6 +99,9 @@ def changes_after(
         query = query.where(or_(flagged, was_unflagged(topic)))
     return list(connection.execute(query).mappings())
 
+
+#: What an event is made of, beside the payload.
+TOLD = [change.c[name] for name in ("seq", "event_id", "entry_id", "version", "type", "unflagged", "created_at")]
 
 #: What of an article a reader may choose by.
 FACTS = {"language": change.c.language, "source": change.c.source_id, "country": change.c.country}

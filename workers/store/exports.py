@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, exists, select
 from sqlalchemy.engine import RowMapping
 
-from workers.store.changes import FACTS, is_flagged, was_unflagged
+from workers.store.changes import FACTS, TOLD, is_flagged, was_unflagged
 from workers.store.schema import article, change, entry
 
 
@@ -30,7 +30,7 @@ class Selection:
 def changes_between(connection: Connection, after: int, until: int, wanted: Selection) -> list[RowMapping]:
     """Return the changes of a selection with `after < seq <= until`, in order; with `text` when that is wanted."""
     conditions = [change.c.seq > after, change.c.seq <= until, *_conditions(wanted)]
-    query = select(change).where(*conditions).order_by(change.c.seq)
+    query = select(*TOLD, change.c.payload).where(*conditions).order_by(change.c.seq)
     if wanted.text:
         same = and_(article.c.entry_id == change.c.entry_id, article.c.version == change.c.version)
         query = query.add_columns(article.c.text).join(article, same)

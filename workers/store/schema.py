@@ -332,6 +332,12 @@ change = Table(
     Column("source_id", Text, Computed("(payload -> 'source'::text) ->> 'id'::text", persisted=True)),
     Column("country", Text, Computed("(payload -> 'source'::text) ->> 'country'::text", persisted=True)),
     Column("topics", JSONB, Computed(TOPICS, persisted=True), comment="that the article is flagged with"),
+    Column(
+        "told",
+        Text,
+        Computed("payload::text", persisted=True),
+        comment="the payload as readers get it: writing it anew for each took most of a page",
+    ),
     UniqueConstraint("entry_id", "version", "revision"),
     CheckConstraint(_one_of("type", ["created", "updated", "reclassified", "withdrawn"]), "type"),
     Index("ix_change_unnumbered", "id", postgresql_where=text("seq IS NULL")),

@@ -22,8 +22,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def described(model: type[BaseModel]) -> dict[str, Any]:
-    """Return what the contract says of an address that takes this."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+    """Return what the contract says of an address that takes this. A model in it stands where it is used."""
+    schema = model.model_json_schema()
+    inner = schema.pop("$defs", {})
+    for one in schema["properties"].values():
+        if name := one.pop("$ref", None):
+            one.update(inner[name.rpartition("/")[2]])
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def body_of(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from isal import igzip
 from sqlalchemy import Engine
 from sqlalchemy.engine import RowMapping
 from starlette.concurrency import run_in_threadpool
@@ -24,6 +25,9 @@ from workers.store.reading import texts_of
 #: A filtered page looks at this many changes and then answers, so that a rare topic cannot cost a reader its page: the
 #: cursor goes on although nothing matched.
 LOOK_AHEAD = 10_000
+
+#: Below this gzip gains nothing. ISA-L's level 1 of 0 to 3: as short as zlib's.
+LEAST_GZIPPED, GZIP_LEVEL = 1_000, 1
 
 #: Stands for an article while its event is written: PostgreSQL stores no such character.
 HOLE = "\0"
@@ -98,9 +102,8 @@ class Log:
             )
             versions = [(row["entry_id"], row["version"]) for row in rows]
             texts = texts_of(connection, versions) if wanted.text else {}
-        events = [
-            (row["seq"], event_json(row, ledger, texts.get(one))) for row, one in zip(rows, versions, strict=True)
-        ]
+        frame = frame_of(ledger)
+        events = [(row["seq"], event_json(frame, row, texts.get(one))) for row, one in zip(rows, versions, strict=True)]
         # a page that is not full has looked at everything up to `until`
         return Page(events, rows[-1]["seq"] if len(rows) == limit else max(after, until), newest)
 
@@ -138,7 +141,9 @@ def change_routes(log: Log, newest: Newest, places: Places) -> APIRouter:
         if wait and not page.events:
             with places.one(request.state.reader):
                 page = await _waited(request, log, newest, page, limit, wanted, wait)
-        return Response(await run_in_threadpool(_page_json, page), media_type="application/json")
+        takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+        body, headers = await run_in_threadpool(_packed, _page_json(page), takes_gzip)
+        return Response(body, headers=headers, media_type="application/json")
 
     return router
 
@@ -162,9 +167,37 @@ def _page_json(page: Page) -> bytes:
     return b'{"changes":[%s],"next_after":%d,"last_seq":%d}' % (events, page.reached, page.newest)
 
 
-def event_json(row: RowMapping, ledger: str, text: str | None) -> bytes:
-    """Return the event of a change whose payload is unread, in JSON: reading and writing 500 takes most of a page."""
-    article = row["payload"].encode()
+def _packed(body: bytes, takes_gzip: bool) -> tuple[bytes, dict[str, str]]:
+    """Return a page as it is sent. A long one is too long for zlib: its quickest takes 15 ms for 2 MB, ISA-L's 3."""
+    headers = {"vary": "Accept-Encoding"}
+    if not takes_gzip or len(body) < LEAST_GZIPPED:
+        return body, headers
+    return igzip.compress(body, GZIP_LEVEL), {**headers, "content-encoding": "gzip"}
+
+
+def frame_of(ledger: str) -> str:
+    """Return an event in JSON, as `event_of` has it; `%s` is id, type, subject, time, seq, unflagged, article."""
+    holes = dict.fromkeys(("event_id", "type", "entry_id", "seq", "unflagged", "payload"), HOLE)
+    frame = as_json(event_of({**holes, "created_at": _Moment()}, ledger)).decode().replace("%", "%%")
+    hole = as_json(HOLE).decode()
+    for name, whole in (("seq", hole), ("unflagged", f"[{hole}]"), ("article", hole)):  # no strings: without quotes
+        frame = frame.replace(f'"{name}":{whole}', f'"{name}":%s')
+    return frame.replace(hole.strip('"'), "%s")
+
+
+class _Moment:
+    """Stands for the time of a change."""
+
+    def isoformat(self) -> str:
+        """Return the hole."""
+        return HOLE
+
+
+def event_json(frame: str, row: RowMapping, text: str | None) -> bytes:
+    """Return the event of a change whose payload is unread: reading and writing 500 takes most of a page."""
+    article = row["payload"]
     if text is not None:
-        article = b'%s,"text":%s}' % (article[:-1], as_json(text))
-    return as_json(event_of({**row, "payload": HOLE}, ledger)).replace(as_json(HOLE), article, 1)
+        article = f'{article[:-1]},"text":{as_json(text).decode()}}}'
+    time = row["created_at"].isoformat().replace("+00:00", "Z")
+    lost = as_json(row["unflagged"]).decode() if row["unflagged"] else "[]"
+    return (frame % (row["event_id"], row["type"], row["entry_id"], time, row["seq"], lost, article)).encode()

@@ -33,7 +33,9 @@ ALTER TABLE change
     ADD COLUMN source_id TEXT GENERATED ALWAYS AS (payload -> 'source' ->> 'id') STORED,
     ADD COLUMN country TEXT GENERATED ALWAYS AS (payload -> 'source' ->> 'country') STORED,
     ADD COLUMN topics JSONB GENERATED ALWAYS AS (
-        jsonb_path_query_array(payload, '$.flags[*]?(@.flagged == true).topic')) STORED;
+        jsonb_path_query_array(payload, '$.flags[*]?(@.flagged == true).topic')) STORED,
+    ADD COLUMN told TEXT STORAGE MAIN GENERATED ALWAYS AS (payload::text) STORED;
+COMMENT ON COLUMN change.told IS 'the payload as readers get it: writing it anew for each took most of a page';
 COMMENT ON COLUMN change.topics IS 'that the article is flagged with';
 CREATE INDEX ix_change_language ON change (language, entry_id);
 CREATE INDEX ix_change_country ON change (country, entry_id);
