@@ -72,10 +72,12 @@ bench-classify: $(READY) ## what classifying costs, and 100,000 stored articles 
 bench-extract: $(READY) ## extraction again from 10,000 stored pages, and the cost of the process that reads pages
 	@$(BIN)/python benchmarks/reextract.py --pages 10000
 	@$(BIN)/python benchmarks/contained.py
+	@$(BIN)/python -m pytest --full-length tests/faults/test_hostile_pages.py
 
 .PHONY: bench-outside
 bench-outside: $(READY) ## CPU a poll and a page, beside a bare httpx loop (5 minutes)
 	@$(BIN)/python benchmarks/outside.py
+	@$(BIN)/python -m pytest --full-length -s tests/integration/test_host_spacing.py
 
 .PHONY: eval
 eval: $(READY) ## figures of classification, extraction and feeds over ../shared/data, when it is there

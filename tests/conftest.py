@@ -29,6 +29,17 @@ for name in [name for name in os.environ if name.startswith("WIREWATCH_")]:
     del os.environ[name]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option with which a few tests run with the times and sizes of production."""
+    parser.addoption("--full-length", action="store_true", help="with the times and sizes of production")
+
+
+@pytest.fixture(scope="session")
+def full_length(request: pytest.FixtureRequest) -> bool:
+    """Whether a proof runs with the times and sizes of production, or with ones that `make test` has room for."""
+    return bool(request.config.getoption("--full-length"))
+
+
 class OutsideWorldError(AssertionError):
     """A test tried to leave the loopback."""
 

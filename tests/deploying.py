@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import psutil
@@ -84,6 +84,17 @@ class Flow:
         with self.engine.connect() as connection:
             query = text("SELECT count(*) FROM entry WHERE state = :state")
             return int(connection.execute(query, {"state": state}).scalar_one())
+
+    def known(self) -> list[UUID]:
+        """Return the articles that are on their way."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(text("SELECT id FROM entry WHERE state <> 'classified'")).scalars())
+
+    def left_of(self, known: list[UUID]) -> int:
+        """Return how many of these are still on their way."""
+        with self.engine.connect() as connection:
+            query = text("SELECT count(*) FROM entry WHERE state <> 'classified' AND id = ANY(:known)")
+            return int(connection.execute(query, {"known": known}).scalar_one())
 
     def slowest_s(self) -> float:
         """Return the longest time (seconds) that an article took from its discovery to its classification."""

@@ -1,6 +1,7 @@
 """The Celery app. Each setting with its reason; the marks [E..] are measurements of RELIABILITY.md."""
 
 import gc
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,20 +15,62 @@ from schedules.beat import beat_schedule
 from schedules.entries import ticks
 from workers.operate import signs
 from workers.pipeline import CONTROL, QUEUES, ROUTES, Service, queues_of, service_of
-from workers.telemetry import configure_logging
+from workers.telemetry import configure_logging, event
+
+
+class StoreAway(Exception):  # noqa: N818
+    """A task ended because the store does not answer, or takes no writes; the sweeper begins again when it does."""
 
 
 class Step(Task):  # type: ignore[misc]
     """Every task of ours."""
+
+    throws = (StoreAway,)  # Celery notes it without a traceback
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task; a MemoryError must not get past here: Celery kills the worker over it, in a loop [E14]."""
         if queue := ROUTES.get(self.name):
             sign_of_life(queue)
         try:
-            return super().__call__(*args, **kwargs)
+            done = super().__call__(*args, **kwargs)
         except MemoryError as error:
             raise OutOfMemory(self.name) from error
+        except Exception as error:
+            from workers.store.outage import is_away  # beat and Flower run no task, and load no database
+
+            if not is_away(error):
+                raise
+            said = str(getattr(error, "orig", error))
+            OUTAGE.failed(self.name, said)
+            raise StoreAway(said) from None
+        OUTAGE.succeeded(self.name)
+        return done
+
+
+class Outage:
+    """Tells when the store goes away and when it is back, once each, however many tasks of this process end of it."""
+
+    def __init__(self) -> None:
+        self._failed = Counter[str]()  # by task, those that have not succeeded since
+        self._ended = 0
+
+    def failed(self, task: str, why: str) -> None:
+        """Count a task that ended because the store was away."""
+        if not self._failed:
+            event("store_away", level="warning", task=task, error=why)
+        self._failed[task] += 1
+
+    def succeeded(self, task: str) -> None:
+        """Note a task that came to its end; another one may still fail: a store that is read-only answers readers."""
+        if not self._failed:
+            return
+        self._ended += self._failed.pop(task, 0)
+        if not self._failed:
+            event("store_back", tasks=self._ended)
+            self._ended = 0
+
+
+OUTAGE = Outage()
 
 
 def sign_of_life(queue: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from socket import gethostname
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -15,7 +16,7 @@ from uuid import UUID
 from config.settings import Settings, load_settings
 from workers.addresses import database_url, is_loopback, located_stream, redis_url
 from workers.domain.errors import ConfigError, StartError
-from workers.domain.intake import NO_EVICTION, Intake, Room, decide, may_evict
+from workers.domain.intake import NO_EVICTION, Decision, Intake, Room, decide, may_evict
 from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State, Unchanged
 from workers.domain.values import Article, Entry, Page
 from workers.packs import WatchedTopics, check_apart, files_mark, folder_mark, topic_json, watched_classifier
@@ -277,33 +278,29 @@ class Steps:
         """Measure, decide what may be begun, let every process know, and tell when that changes."""
         from workers.store.room import note_pause, noted_pause
 
+        disk = f"{gethostname()}:{self.settings.data_dir.absolute()}"
         if self._paused is None:
-            self._paused = noted_pause(self.engine)
-        found = decide(
-            self._room(),
-            least_disk=self.settings.min_free_disk,
-            least_redis=self.settings.min_free_redis,
-            paused=bool(self._paused),
-        )
+            self._paused = noted_pause(self.engine, disk)
+        found = intake_of(self.settings, self._room(), paused=bool(self._paused))
         if found.why and found.why != self._paused:
             event("intake_paused", level="warning", why=found.why)
         elif self._paused and not found.why:
             event("intake_resumed", why=self._paused)
         self._paused = found.why
         if found.intake is not Intake.STOPPED:  # else nothing can be noted, and everybody sees it for himself
-            note_pause(self.engine, found.why)
+            note_pause(self.engine, disk, found.why)
         return found.intake
 
     def _room(self) -> Room:
-        from workers.operate.room import AWAY, RedisRoom, disk_free, redis_room
+        from workers.operate.room import AWAY, RedisRoom, redis_room
         from workers.store.room import has_room, takes_writes
 
         try:
             servers = [redis_room(one) for one in (self.broker, self.stream.client)]
         except AWAY:
             servers = [RedisRoom()]  # it takes no hints either; what it says of its room it says when it is back
-        return Room(
-            disk_free=disk_free(self.settings.data_dir),
+        return replace(
+            measured_disk(self.settings),
             redis_free=min(one.free for one in servers),
             redis_policy=next((one.policy for one in servers if may_evict(one.policy)), NO_EVICTION),
             database_writes=takes_writes(self.engine),
@@ -316,6 +313,15 @@ class Steps:
 
         with self.engine.connect() as connection:
             return why_paused(connection) is not None
+
+    def excuse_outage(self) -> None:
+        """Give back what was held while nobody swept: Redis, the store or everything was away, and no page to blame."""
+        from workers.store.sources import MISSED_S
+        from workers.store.ticks import seconds_since
+
+        away_s = seconds_since(self.engine, "sweep") or 0.0
+        if away_s > MISSED_S and (count := self.ledger.excuse(away_s)):
+            event("leases_excused", level="warning", count=count, away_s=round(away_s))
 
     def take_up_files(self) -> None:
         """Make changed files take effect; one with errors is refused, and what was in force stays so."""
@@ -477,6 +483,18 @@ def make_pusher(settings: Settings) -> "tuple[Pusher, HttpPoster]":
     return Pusher(book=WebhookBook(engine), post=post, clock=utc_now), post
 
 
+def measured_disk(settings: Settings) -> Room:
+    """Return how much room there is on the disk under `data_dir`; of all else, nothing is held against it."""
+    from workers.operate.room import disk_free
+
+    return Room(disk_free=disk_free(settings.data_dir))
+
+
+def intake_of(settings: Settings, room: Room, *, paused: bool = False) -> Decision:
+    """Return what may be begun with so much room: the one rule, with the one set of limits, for whoever measures."""
+    return decide(room, least_disk=settings.min_free_disk, least_redis=settings.min_free_redis, paused=paused)
+
+
 def utc_now() -> datetime:
     """Read the clock: the one place where the rooms' `now` comes from."""
     return datetime.now(UTC)  # noqa: TID251  (this is where everybody's `now` comes from)
@@ -527,6 +545,7 @@ def make_http_api(settings: Settings) -> "Api":
         open_without_keys=is_loopback(settings.api_host),
         rate=settings.api_rate,
         silent_s=settings.beat_silence_s,
+        own_disk=lambda: intake_of(settings, measured_disk(settings)).why,
     )
 
 

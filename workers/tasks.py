@@ -56,6 +56,7 @@ def sweep() -> None:
     intake = found.look_for_room()
     if intake is Intake.STOPPED:
         return
+    found.excuse_outage()  # before the tick is noted: by the last one it knows how long nobody swept
     found.take_up_files()
     found.record_tick("sweep")
     found.pull_in()

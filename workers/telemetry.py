@@ -29,6 +29,9 @@ EVENTS = frozenset(
         "sources_refused",  # a changed sources.yaml has errors; the old one stays in force
         "topics_taken_up",
         "topics_refused",
+        "leases_excused",  # nobody swept for a while: what was held then goes on without a count against it
+        "store_away",  # tasks end because the store does not answer, or takes no writes; told once
+        "store_back",  # and how many did
         "clock_went_back",  # due times and holds lay further ahead than any rule puts them, and were brought back
         "pages_forgotten",  # retention
         "robots_forgotten",

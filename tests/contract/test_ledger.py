@@ -27,6 +27,7 @@ from tests.making import (
     make_ledger,
     make_page,
     row_of,
+    run_sql,
     set_entry,
     settle_advanced,
 )
@@ -266,7 +267,7 @@ class TestDefer:
     def test_the_wish_of_the_other_side(self, engine: Engine, wish: timedelta, low: float, high: float) -> None:
         (one,) = discover(engine)
         now = row_of(engine, one).now
-        settle_one(engine, one, Deferred(RetryReason.RATE_LIMITED, until=now + wish))
+        settle_one(engine, one, Deferred(RetryReason.RATE_LIMITED, wait_s=wish.total_seconds()))
         hours = (row_of(engine, one).not_before - now).total_seconds() / 3600
         assert low - 0.01 <= hours <= high + 0.01
 
@@ -335,13 +336,13 @@ class TestWaiting:
 
     def test_the_attempt_is_given_back_and_what_was_followed_is_kept(self, engine: Engine) -> None:
         (one,) = discover(engine)
-        until = row_of(engine, one).now + timedelta(minutes=3)
         hops = (Hop(302, "https://agency.example/away"), Hop(301, "https://CDN.example:443/x"))
-        settled = settle_one(engine, one, Deferred(RetryReason.WAITING, "cdn.example rests", until, hops))
+        settled = settle_one(engine, one, Deferred(RetryReason.WAITING, "cdn.example rests", 180.0, hops))
         assert settled.counts == {"deferred:waiting": 1}
         seen = row_of(engine, one)
         assert (seen.attempt, seen.state, seen.host, seen.lease_token) == (0, "discovered", "cdn.example", None)
-        assert (seen.not_before, seen.due_at, seen.reason) == (until, until, "waiting")
+        assert (seen.not_before, seen.reason) == (seen.due_at, "waiting")
+        assert 179 < (seen.due_at - seen.now).total_seconds() <= 180
         let_wait_pass(engine)
         (given,) = make_ledger(engine).claim([one], State.DISCOVERED).entries
         assert (given.attempt, given.hops) == (1, hops)
@@ -363,8 +364,8 @@ class TestWaiting:
         self, engine: Engine, wish: timedelta | None
     ) -> None:
         (one,) = discover(engine)
-        now = row_of(engine, one).now
-        settle_one(engine, one, Deferred(RetryReason.WAITING, until=None if wish is None else now + wish))
+        wait_s = None if wish is None else wish.total_seconds()
+        settle_one(engine, one, Deferred(RetryReason.WAITING, wait_s=wait_s))
         waits = (row_of(engine, one).not_before - row_of(engine, one).now).total_seconds()
         assert 86_300 < waits <= 86_400 if wish == timedelta(days=30) else waits <= 0
 
@@ -786,6 +787,33 @@ class TestOutage:
                     ledger.claim(ids[1:], State.DISCOVERED)
         assert row_of(engine, ids[1]).attempt == 0
         assert [one.attempt for one in ledger.claim(ids, State.DISCOVERED).entries] == [1, 1]
+
+    def test_an_outage_longer_than_a_lease_is_not_counted_however_many_there_are(self, engine: Engine) -> None:
+        ids = discover(engine, 3)
+        ledger = make_ledger(engine)
+        for _ in range(4):
+            claim = ledger.claim(ids, State.DISCOVERED)
+            assert [(one.attempt, row_of(engine, one.id).crashes) for one in claim.entries] == [(1, 0)] * 3
+            expire_leases(engine)  # whoever held them owes them still, and somebody else comes first
+            assert ledger.excuse(120) == 3
+            assert {one.id: one.alone for one in ledger.due(State.DISCOVERED, 10)} == dict.fromkeys(ids, False)
+        assert len(settle_advanced(ledger, ledger.claim(ids, State.DISCOVERED))) == 3
+
+    @pytest.mark.parametrize(
+        ("ends_in_s", "excused"),
+        [
+            pytest.param(-121, 0, id="it ended before the outage"),
+            pytest.param(-119, 1, id="it ended in the outage"),
+            pytest.param(35, 1, id="nobody insists any more"),
+            pytest.param(37, 0, id="somebody may still insist"),
+        ],
+    )
+    def test_only_what_the_outage_can_have_cost_is_excused(self, engine: Engine, ends_in_s: int, excused: int) -> None:
+        (one,) = discover(engine)
+        ledger = make_ledger(engine, lease_s=90)
+        ledger.claim([one], State.DISCOVERED)
+        run_sql(engine, "UPDATE entry SET lease_until = now() + make_interval(secs => :s)", s=ends_in_s)
+        assert ledger.excuse(120) == excused
 
     def test_an_error_of_ours_is_not_excused(self, engine: Engine) -> None:
         (one,) = discover(engine)

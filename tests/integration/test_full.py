@@ -20,6 +20,7 @@ from tests.conftest import Servers
 from tests.integration.test_api import TOPICS
 from tests.making import bring, discover
 from tests.systems import wirewatch
+from workers import app as celery_app
 from workers import bootstrap, tasks
 from workers.addresses import redis_url
 from workers.app import app
@@ -29,9 +30,10 @@ from workers.deliver.stream import STREAM
 from workers.domain.intake import READ_ONLY, Intake
 from workers.domain.outcomes import Deferred, RetryReason, State
 from workers.fetch.stage import fetch_page
+from workers.operate import room
 from workers.operate.room import redis_room
 from workers.store.ledger import Ledger
-from workers.store.room import has_room, note_pause
+from workers.store.room import has_room, note_pause, why_paused
 
 
 @pytest.fixture
@@ -76,6 +78,23 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     monkeypatch.setattr(app, "send_task", lambda name, args, queue: names.append(name))
     return names
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """Folders whose disks are full."""
+    folders: set[Path] = set()
+    monkeypatch.setattr(room, "disk_free", lambda folder: 0.0 if folder in folders else 1.0)
+    return folders
+
+
+def look(settings: Settings) -> Intake:
+    """Let a process that was just started look for room."""
+    made = Steps(settings)
+    try:
+        return made.look_for_room()
+    finally:
+        made.close()
 
 
 @pytest.fixture
@@ -164,8 +183,8 @@ def test_while_redis_has_trouble_nothing_is_taken_in_and_what_is_here_goes_on(
     assert set(sent) == {"classify_entries"}
     assert told == ["intake_paused"]
     with engine.connect() as connection:
-        noted = connection.execute(text("SELECT value FROM note WHERE key = 'intake_paused'")).scalar_one()
-    assert words in noted
+        noted = why_paused(connection)
+    assert words in (noted or "")
     for name in ("maxmemory", "maxmemory-policy"):
         client.config_set(name, before[name])
     tasks.sweep()
@@ -174,10 +193,99 @@ def test_while_redis_has_trouble_nothing_is_taken_in_and_what_is_here_goes_on(
     assert not steps.is_paused()
 
 
-def test_a_process_that_is_started_during_a_pause_tells_its_end(steps: Steps, told: list[str], client: object) -> None:
-    note_pause(steps.engine, "the disk is full")
-    assert steps.look_for_room() is Intake.OPEN
-    assert told == ["intake_resumed"]
+def test_a_process_that_is_started_during_a_pause_tells_its_end(
+    settings: Settings, told: list[str], full: set[Path], client: object
+) -> None:
+    full.add(settings.data_dir)
+    assert look(settings) is Intake.PAUSED
+    full.clear()
+    assert look(settings) is Intake.OPEN
+    assert told == ["intake_paused", "intake_resumed"]
+
+
+def test_a_machine_that_has_room_does_not_end_the_pause_of_another(
+    steps: Steps, settings: Settings, tmp_path: Path, full: set[Path], client: object
+) -> None:
+    other = changed(settings, data_dir=tmp_path / "another disk")
+    full.add(other.data_dir)
+    for _ in range(2):
+        assert look(other) is Intake.PAUSED
+        assert steps.look_for_room() is Intake.OPEN
+        assert steps.is_paused()
+    full.clear()
+    look(other)
+    assert not steps.is_paused()
+
+
+@pytest.mark.parametrize("noted", ["- interval '11 min'", "+ interval '10 years'"])
+def test_a_machine_that_is_gone_does_not_pause_intake_for_ever(
+    noted: str, steps: Steps, engine: Engine, client: object
+) -> None:
+    for name in ("a machine that is gone", "one that looks now and then"):
+        note_pause(engine, name, name)
+    run(engine, f"UPDATE note SET updated_at = now() {noted} WHERE value LIKE '%gone'")
+    steps.look_for_room()
+    with engine.connect() as connection:
+        assert why_paused(connection) == "one that looks now and then"
+
+
+FULL_DISK = "less than 5% of the disk under data_dir is free: make room"
+
+
+def test_the_api_tells_of_a_full_disk_that_nobody_can_note_down(
+    settings: Settings, engine: Engine, full: set[Path]
+) -> None:
+    run(engine, "INSERT INTO tick (name, last_at) VALUES ('sweep', now())")
+    api = httpx.ASGITransport(bootstrap.make_http_api(settings))
+    assert asyncio.run(problems(api)) == []
+    full.add(settings.data_dir)
+    assert asyncio.run(problems(api)) == [FULL_DISK]
+    note_pause(engine, "this machine", FULL_DISK)
+    assert asyncio.run(problems(api)) == [f"nothing is polled or fetched: {FULL_DISK}"], "once is enough"
+
+
+async def problems(transport: httpx.ASGITransport) -> Any:
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        return (await client.get("/healthz")).json()["problems"]
+
+
+@pytest.mark.parametrize(("silent_s", "crashes"), [(50, 1), (70, 0)])
+def test_what_was_held_while_nobody_swept_is_not_counted(
+    silent_s: int, crashes: int, steps: Steps, engine: Engine, sent: list[str], client: object
+) -> None:
+    (one,) = discover(engine, 1)
+    assert steps.ledger.claim([one], State.DISCOVERED)
+    run(engine, f"INSERT INTO tick (name, last_at) VALUES ('sweep', now() - interval '{silent_s} s')")
+    run(engine, "UPDATE entry SET lease_until = now() - interval '1 s', due_at = now()")
+    tasks.sweep()
+    assert "fetch_entries" in sent
+    steps.ledger.claim([one], State.DISCOVERED)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT crashes FROM entry")).scalar_one() == crashes
+
+
+def test_a_store_that_takes_no_writes_is_told_once_and_without_a_traceback(
+    steps: Steps,
+    read_only: Callable[[bool], None],
+    client: object,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    events: list[dict[str, Any]] = []
+    monkeypatch.setattr(celery_app, "event", lambda name, **facts: events.append({"name": name, **facts}))
+    monkeypatch.setattr(celery_app, "OUTAGE", celery_app.Outage())
+    read_only(True)
+    for _ in range(3):
+        assert isinstance(tasks.relay_changes.apply().result, celery_app.StoreAway)
+        assert isinstance(tasks.heartbeat.apply().result, celery_app.StoreAway)
+        assert tasks.sweep.apply().successful(), "it only reads"
+    assert [(one["name"], one["task"]) for one in events] == [("store_away", "relay_changes")]
+    assert "read-only" in events[0]["error"]
+    assert [one for one in caplog.records if one.exc_info or one.levelname == "ERROR"] == []
+    read_only(False)
+    for task in (tasks.relay_changes, tasks.heartbeat, tasks.heartbeat):
+        task.apply(throw=True)
+    assert events[1:] == [{"name": "store_back", "tasks": 6}]
 
 
 def test_a_hint_that_comes_during_a_pause_is_not_followed_and_costs_no_try(
@@ -185,7 +293,7 @@ def test_a_hint_that_comes_during_a_pause_is_not_followed_and_costs_no_try(
 ) -> None:
     (one,) = discover(engine, 1)
     run(engine, "UPDATE source SET due_at = now(), not_before = now()")
-    note_pause(engine, "the disk is full")
+    note_pause(engine, "another machine", "the disk is full")
     monkeypatch.setattr(Steps, "outside", None)  # whoever asked for it would fail
     tasks.poll_sources(["agency"])
     tasks.fetch_entries([str(one)])

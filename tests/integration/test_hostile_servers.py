@@ -25,8 +25,8 @@ import pytest
 
 from tests.hostile import (
     CAP,
-    DEADLINE_S,
     OK,
+    SHORT_S,
     TEXT,
     Connection,
     Dns,
@@ -53,7 +53,7 @@ from workers.fetch.robots import MAX_BYTES, parse_robots
 BLOCKED = DropReason.BLOCKED_ADDRESS
 BAD = DropReason.BAD_URL
 TOO_LARGE = Dropped(DropReason.TOO_LARGE, f"over {CAP} bytes")
-TIMEOUT = Deferred(RetryReason.TIMEOUT, f"not done after {DEADLINE_S:g} s")
+TIMEOUT = Deferred(RetryReason.TIMEOUT, f"not done after {SHORT_S:g} s")
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -203,7 +203,7 @@ def test_a_name_without_an_address_is_worth_another_try(dns: Dns) -> None:
 
 def test_names_that_are_never_answered_hold_up_no_other(dns: Dns) -> None:
     async def ask(server: HostileServer) -> list[Any]:
-        client = make_client(server.pair)
+        client = make_client(server.pair, deadline_s=2)
         silent = [f"http://{number}.silent/" for number in range(45)]
         urls = [*silent, f"{server.url}/a"]
         endings = await asyncio.gather(*map(client, urls), return_exceptions=True)
@@ -214,7 +214,7 @@ def test_names_that_are_never_answered_hold_up_no_other(dns: Dns) -> None:
         *silent, last = asyncio.run(ask(server))
     dns.waking.set()
     assert last.body == TEXT
-    assert [ending.ending for ending in silent] == [TIMEOUT] * 45
+    assert [ending.ending for ending in silent] == [Deferred(RetryReason.TIMEOUT, "not done after 2 s")] * 45
 
 
 # --- addresses that are none of the web's ------------------------------------------------------
@@ -356,7 +356,7 @@ SLOW = {
 
 @pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
 def test_a_slow_answer_ends_at_the_deadline(answer: Any) -> None:
-    assert answered(answer) == TIMEOUT
+    assert answered(answer, deadline_s=SHORT_S) == TIMEOUT
 
 
 def test_the_deadline_is_over_all_redirects_together() -> None:
@@ -365,7 +365,7 @@ def test_the_deadline_is_over_all_redirects_together() -> None:
     def answer(connection: Connection) -> None:
         connection.dribble([redirect(f"/{next(count)}")], every_s=0.25)
 
-    assert answered(answer) == TIMEOUT
+    assert answered(answer, deadline_s=SHORT_S) == TIMEOUT
 
 
 # --- size --------------------------------------------------------------------------------------
@@ -569,7 +569,7 @@ def test_a_connection_that_is_reset_in_the_body_cut_it() -> None:
 
 def test_a_tls_handshake_that_never_ends_gives_its_socket_back_at_the_deadline() -> None:
     with HostileServer(page(TEXT)) as server:  # reads on, and waits for the end of a request
-        ending = fetch(f"https://{server.pair}/", server.pair)
+        ending = fetch(f"https://{server.pair}/", server.pair, deadline_s=SHORT_S)
         gc.collect()  # an open socket would warn, and a warning fails the test
     assert ending.reason is RetryReason.TIMEOUT
 

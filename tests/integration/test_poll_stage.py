@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -91,9 +91,9 @@ def xml(body: str, *headers: str) -> bytes:
     return page(body.encode(), *headers, content_type="application/xml")
 
 
-def fail(reason: RetryReason, until: datetime | None = None) -> Callable[[str], Response]:
+def fail(reason: RetryReason, wait_s: float | None = None) -> Callable[[str], Response]:
     def answer(_url: str) -> Response:
-        raise FetchFailed(Deferred(reason, "why", until))
+        raise FetchFailed(Deferred(reason, "why", wait_s))
 
     return answer
 
@@ -241,7 +241,7 @@ def test_a_failing_source_is_asked_less_and_less_often_but_daily_and_a_success_f
 def test_a_source_that_asks_for_silence_gets_it(engine: Engine) -> None:
     ledger = make_source_ledger(engine)
     ids = watch(ledger, watched("one", "https://example.org/feed"))
-    given(ledger, ids, fail(RetryReason.RATE_LIMITED, clock() + timedelta(hours=3)))
+    given(ledger, ids, fail(RetryReason.RATE_LIMITED, 3 * 3_600.0))
     assert float(row_of(engine, "one").wait_s) == pytest.approx(3 * 3_600, abs=5)
 
 

@@ -86,7 +86,7 @@ class Desk:
 
     def reclassify(self, *words: str, stdin: str = "", exit_code: int = 0) -> str:
         done = wirewatch(
-            "reclassify", "--jobs", "2", *words, stdin=stdin, database_url=self.url, topics_dir=self.topics
+            "reclassify", "--jobs", "1", *words, stdin=stdin, database_url=self.url, topics_dir=self.topics
         )
         assert done.returncode == exit_code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
@@ -97,7 +97,7 @@ class Desk:
 
     def look_again(self, **given: Any) -> list[Look]:
         batches = published_ids(self.engine, Wanted(), size=given.pop("size", 2))
-        return list(look_again(self.url, self.packs(), batches, jobs=given.pop("jobs", 2), **given))
+        return list(look_again(self.url, self.packs(), batches, jobs=given.pop("jobs", 1), **given))
 
     def flagged(self, one: UUID) -> list[str]:
         with self.engine.connect() as connection:
@@ -164,8 +164,8 @@ class TestApplied:
         ids = desk.publish(6)
         desk.write("smuggling", "smuggling")
         (desk.topics / "piracy.yaml").unlink()
-        previewed = desk.reclassify("--dry-run")
-        said = desk.reclassify("--apply")
+        previewed = desk.reclassify("--dry-run", "--jobs", "2")
+        said = desk.reclassify("--apply", "--jobs", "2")
         assert counts(said) == counts(previewed) == {"same": 2, "other flags": 4, "in all": 6}
         assert "4 applied, as in the preview of" in said
         assert desk.told() == [(ids[0], ["piracy"]), (ids[1], []), (ids[3], ["piracy"]), (ids[4], [])]

@@ -19,39 +19,57 @@ from workers.operate.chaos.driver import QUEUE_PREFIX
 from workers.operate.programs import Program
 from workers.pipeline import QUEUES, ROUTES, STAGE
 
-ROUNDS, ARTICLES, SECONDS = 20, 600, 300
-#: An article more or less on a busy machine.
-SLACK_S = 5.0
+#: Articles a second while programs are restarted.
+RATE = 2
+#: An article's way, from discovery to classification, that nobody disturbs: the slowest of a hundred took 7.6 s, and
+#: 13.9 s on a machine with five times as much to do as it can.
+USUAL_S = 20.0
 #: One program after another. Senders first: the worst order.
 ROLL = ("relay", "worker-io", "worker-cpu", "beat", "api")
 
 
-@pytest.fixture(scope="module")
-def undisturbed_s(tmp_path_factory: pytest.TempPathFactory) -> float:
-    """How long (seconds) the slowest article takes when nobody is restarted, at the rate of the other runs."""
-    with flowing(tmp_path_factory.mktemp("undisturbed") / "data", articles=100, seconds=20) as flow:
-        flow.wait_drained()
-        return flow.slowest_s()
-
-
-def check_delay(flow: Flow, undisturbed_s: float) -> None:
+def check_delay(flow: Flow, *, grace_s: float = 0) -> None:
     slowest, lease = flow.slowest_s(), flow.system.settings.lease_s
-    print(f"the slowest article: {slowest:.1f} s, undisturbed {undisturbed_s:.1f} s, lease {lease:g} s")
-    assert slowest < undisturbed_s + lease + SLACK_S
+    print(f"the slowest article: {slowest:.1f} s, lease {lease:g} s")
+    assert slowest < lease + USUAL_S + grace_s
 
 
-@pytest.mark.timeout(1200)
-def test_twenty_rolling_restarts_delay_nothing_beyond_the_lease(tmp_path: Path, undisturbed_s: float) -> None:
-    with flowing(tmp_path / "data", articles=ARTICLES, seconds=SECONDS) as flow:
-        flowed = [flow.count("classified")]
-        for _ in range(ROUNDS):
-            for name in ROLL:
-                flow.restart([name])
+def check_restarts(folder: Path, restart: Callable[[Flow], None], *, times: int, s: int) -> None:
+    """Restart all programs so many times while articles flow, for `s` seconds at least."""
+    articles = RATE * s
+    with flowing(folder / "data", articles=articles, seconds=s) as flow:
+        flowed = []
+        for _ in range(times):
+            restart(flow)
             flowed.append(flow.count("classified"))
         flow.wait_drained()
-        print(f"classified after each restart of {len(SERVICES)} programs: {flowed[1:]}")
-        check_delay(flow, undisturbed_s)
-    assert flowed[ROUNDS // 2] < ARTICLES, "articles flowed meanwhile"
+        print(f"classified after each restart of {len(SERVICES)} programs: {flowed}")
+        check_delay(flow)
+    # at a load of 8 on two cores a restart takes 24 s and more
+    assert flowed[times // 3 - 1] < articles, "articles flowed in a third of the restarts at least"
+
+
+@pytest.mark.timeout(900)
+def test_twenty_rolling_restarts_delay_nothing_beyond_the_lease(tmp_path: Path) -> None:
+    def restart(flow: Flow) -> None:
+        for name in ROLL:
+            flow.restart([name])
+
+    check_restarts(tmp_path, restart, times=20, s=200)
+
+
+@pytest.mark.timeout(600)
+def test_five_restarts_of_everything_delay_nothing_beyond_the_lease(tmp_path: Path) -> None:
+    """What was there comes out before the next: programs that are never left alone for longer than they take to start
+    do nothing (ten restarts on end: 10 articles in 170 s, and the slowest waited for the end of them).
+    """
+
+    def restart(flow: Flow) -> None:
+        known = flow.known()
+        flow.restart(ROLL)
+        wait_until(lambda: not flow.left_of(known), 180, "what was there has come out")
+
+    check_restarts(tmp_path, restart, times=5, s=120)
 
 
 GRACE_S = 5
@@ -62,9 +80,7 @@ def impatient(program: Program) -> Program:
 
 
 @pytest.mark.timeout(600)
-def test_what_a_worker_holds_that_does_not_end_in_time_is_taken_up_after_its_lease(
-    tmp_path: Path, undisturbed_s: float
-) -> None:
+def test_what_a_worker_holds_that_does_not_end_in_time_is_taken_up_after_its_lease(tmp_path: Path) -> None:
     with flowing(tmp_path / "data", articles=100, seconds=20, change=impatient) as flow:
         name = "worker-io"
         wait_until(lambda: flow.count("classified"), 120, "the first articles")
@@ -86,7 +102,7 @@ def test_what_a_worker_holds_that_does_not_end_in_time_is_taken_up_after_its_lea
         assert held(flow)
         flow.system.supervisor.start_program(name)
         flow.wait_drained(240)
-        check_delay(flow, undisturbed_s + GRACE_S)
+        check_delay(flow, grace_s=GRACE_S)
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -119,7 +135,7 @@ def send(broker: redis.Redis, queue: str, body: bytes) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_messages_of_other_versions_harm_nothing(tmp_path: Path, undisturbed_s: float) -> None:
+def test_messages_of_other_versions_harm_nothing(tmp_path: Path) -> None:
     with flowing(tmp_path / "data", articles=150, seconds=30) as flow:
         broker = flow.broker()
         before = {name: flow.pid(name) for name in SERVICES}
@@ -132,11 +148,11 @@ def test_messages_of_other_versions_harm_nothing(tmp_path: Path, undisturbed_s: 
         assert {name: flow.pid(name) for name in SERVICES} == before, "no process ended over them"
         assert [queue for queue in QUEUES if "_of_tomorrow" not in flow.log(of_queue(queue))] == []
         flow.wait_drained()
-        check_delay(flow, undisturbed_s)
+        check_delay(flow)
 
 
 @pytest.mark.timeout(600)
-def test_garbage_ends_a_worker_which_is_back_by_itself(tmp_path: Path, undisturbed_s: float) -> None:
+def test_garbage_ends_a_worker_which_is_back_by_itself(tmp_path: Path) -> None:
     with flowing(tmp_path / "data", articles=150, seconds=30) as flow:
         broker = flow.broker()
         wait_until(lambda: flow.count("classified"), 120, "articles flow")
@@ -146,7 +162,7 @@ def test_garbage_ends_a_worker_which_is_back_by_itself(tmp_path: Path, undisturb
                 send(broker, queue, body)
         flow.wait_drained(300)
         assert not set(before.values()) & {flow.pid(of_queue(queue)) for queue in before}, "each of them had ended"
-        check_delay(flow, undisturbed_s)
+        check_delay(flow)
 
 
 def of_queue(queue: str) -> str:
@@ -158,10 +174,10 @@ def of_queue(queue: str) -> str:
 
 
 @pytest.mark.timeout(900)
-def test_two_versions_side_by_side(tmp_path: Path, undisturbed_s: float) -> None:
+def test_two_versions_side_by_side(tmp_path: Path) -> None:
     """A deploy as docs/deploy.md has it, with a stop after each step of it."""
     versions = Versions(tmp_path / "versions")
-    with flowing(tmp_path / "data", articles=300, seconds=150, change=versions.launched) as flow:
+    with flowing(tmp_path / "data", articles=200, seconds=100, change=versions.launched) as flow:
 
         def migrate(half: str) -> "subprocess.CompletedProcess[str]":
             command = [sys.executable, "-m", "workers.cli", "migrate", half]
@@ -191,4 +207,4 @@ def test_two_versions_side_by_side(tmp_path: Path, undisturbed_s: float) -> None
         flow.engine.dispose()  # this test's own connections are those of an older program
         assert (done := migrate("--post")).stdout == f"the database has schema {versions.takes}\n", done.stderr
         flow.wait_drained()
-        check_delay(flow, undisturbed_s)
+        check_delay(flow)

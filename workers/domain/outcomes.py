@@ -5,7 +5,6 @@ A step returns `Advanced | Unchanged | Dropped | Deferred | Failed`; the ledger 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -136,14 +135,16 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Try again. `until` is a wish of the other side (Retry-After); without it the ledger's back-off decides.
+    """Try again. `wait_s` is a wish of the other side (Retry-After), in seconds; without it the ledger's back-off
+    decides.
 
+    Seconds and no moment: the ledger adds them to its own clock, and the machines' clocks need not agree with it.
     `hops`: redirects followed before it had to wait; the next try goes on from the last of them.
     """
 
     reason: RetryReason
     detail: str = ""
-    until: datetime | None = None
+    wait_s: float | None = None
     hops: tuple[Hop, ...] = ()
 
 

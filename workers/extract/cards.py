@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from workers.extract.furniture import TAIL_HEADS, fold, phrases
+from workers.extract.inside import text_in
 from workers.extract.joiners import show
 from workers.extract.prose import is_prose, measure
 
@@ -36,7 +37,7 @@ def cards_below(heading: Any) -> list[Any]:
     A list reaches to the end of the element around it. A paragraph is a card's when its headline stands right above it
     as a heading, or in a box with it: so a story that goes on below a link or two is no card.
     """
-    if len(heading) > 1 or not is_tail_head("".join(heading.itertext()).strip()):
+    if len(heading) > 1 or not is_tail_head(text_in(heading).strip()):
         return []
     while (around := heading.getparent()) is not None and len(around) == 1 and around.tag in {"div", "header"}:
         heading = around
@@ -49,10 +50,10 @@ def _are_cards(below: list[Any], around: Any) -> bool:
     above = None  # the headline of which no paragraph was seen yet
     teasers = 0
     for node in chain.from_iterable(map(_blocks, below)):
-        text = "".join(node.itertext()).strip()
+        text = text_in(node).strip()
         if node.tag == "h1" or (node.tail or "").strip():
             return False
-        if not is_prose(text) and any(len("".join(link.itertext()).strip()) >= _LINK for link in node.iter("a")):
+        if not is_prose(text) and any(len(text_in(link).strip()) >= _LINK for link in node.iter("a")):
             above = node
         elif measure(text) >= _PARAGRAPH or is_prose(text):
             if above is None or (above.tag not in _HEADINGS and around in {above.getparent(), node.getparent()}):

@@ -4,6 +4,8 @@ import re
 from collections import defaultdict
 from typing import Any
 
+from workers.extract.inside import text_in
+
 #: Shorter paragraphs may be labels (characters); fewer of them in a box make a teaser or a comment of it.
 _PARAGRAPH, _PARAGRAPHS = 80, 2
 _NOT_THE_STORY = re.compile(r"comment|reply|related|teaser|promo|recirc|recommend|footer|author|bio", re.IGNORECASE)
@@ -20,7 +22,7 @@ def unite(tree: Any) -> bool:
         box = paragraph.getparent()
         if box is None or box.tag not in _BOXES or not box.get("class"):
             continue
-        if len("".join(paragraph.itertext())) < _PARAGRAPH:
+        if len(text_in(paragraph)) < _PARAGRAPH:
             continue
         story = next(box.iterancestors("article"), None)
         boxes = groups[story, box.tag, box.get("class")]

@@ -70,4 +70,6 @@ def squeeze_lines(lines: Iterable[str]) -> str:
 
 def clean_line(text: str, limit: int = TITLE_LIMIT) -> str:
     """Make a single clean line of at most `limit` characters, as titles and names need."""
-    return " ".join(clean_text(text).split())[:limit].rstrip()
+    if not (text.isascii() and text.isprintable()):
+        text = clean_text(text)
+    return " ".join(text.split())[:limit].rstrip()

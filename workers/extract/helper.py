@@ -19,7 +19,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
@@ -83,7 +83,7 @@ def _reader() -> Read:
         try:
             if len(request) == 2:  # an operator tries rules
                 rules, page = request
-                return {"tried": list(map(asdict, try_rules(decode(page.body, page.charset), rules)))}
+                return {"tried": try_rules(decode(page.body, page.charset), rules)}
             entry, page, cheap = request
             return told(extract(entry, page, detect=detect, rungs=CHEAP if cheap else ALL))
         except MemoryError:
@@ -97,14 +97,15 @@ def _reader() -> Read:
 
 
 def told(outcome: Any) -> dict[str, Any]:
-    """Return an outcome as JSON: its kind and its fields."""
-    fields = asdict(outcome)
-    return {type(outcome).__name__.lower(): fields.get("value", fields)}
+    """Return an outcome by its kind: what it brings, or itself."""
+    return {type(outcome).__name__.lower(): getattr(outcome, "value", outcome)}
 
 
-def _written(value: Any) -> str:
+def _written(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if is_dataclass(value):  # `asdict` would copy all that is in it
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     return str(value)
 
 

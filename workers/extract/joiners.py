@@ -23,8 +23,10 @@ _FILTERED = re.compile(r"\W*(?:mehr(?=\s+zum\s+thema)|more(?=\s+on\s+this))", re
 #: A block with one of those two heads is hardly longer.
 _LONGEST_HEAD = 60
 _HEXAGRAMS = "\u4dc0-\u4dff"
-_HIDE = str.maketrans(_KEPT, _STAND_INS) | {0x4DC0 + index: f"{_ESCAPE}{chr(0x4DC0 + index)}" for index in range(64)}
+_HEXAGRAM = re.compile(f"[{_HEXAGRAMS}]")
 _HEXAGRAM_BYTES = b"\xe4\xb7"  # how all of them begin in UTF-8, and nothing else
+#: Characters that a page may also write as their number.
+_HIDDEN = frozenset(map(ord, _KEPT)) | frozenset(range(0x4DC0, 0x4E00))
 _SHOWN = dict(zip(_STAND_INS, _KEPT, strict=True))
 _TO_SHOW = re.compile(f"{_ESCAPE}([{_HEXAGRAMS}])|[{_HEXAGRAMS}]")
 _ENTITIES = re.compile(r"&(?:zwnj|zwj|lrm|rlm|#x[0-9a-f]{1,9}|#\d{1,9});?", re.IGNORECASE)
@@ -35,8 +37,12 @@ def hide(html: str) -> str:
     """Replace each kept format character, literal or written as an entity, by its stand-in."""
     if "&" in html:
         html = _ENTITIES.sub(_entity, html)
-    if any(char in html for char in _KEPT) or _HEXAGRAM_BYTES in html.encode("utf-8", "surrogatepass"):
-        html = html.translate(_HIDE)  # which takes ten times as long as a look
+    if html.isascii():
+        return html
+    if _HEXAGRAM_BYTES in html.encode("utf-8", "surrogatepass"):  # quicker than to look for the pattern
+        html = _HEXAGRAM.sub(rf"{_ESCAPE}\g<0>", html)
+    for char, stand_in in zip(_KEPT, _STAND_INS, strict=True):  # `translate` takes thirty times as long
+        html = html.replace(char, stand_in)
     return html
 
 
@@ -61,4 +67,4 @@ def _entity(found: re.Match[str]) -> str:
     if name in _NAMED:
         return _NAMED[name]
     code = int(name.lstrip("#x"), 16 if "x" in name else 10)
-    return chr(code) if code in _HIDE else found[0]
+    return chr(code) if code in _HIDDEN else found[0]

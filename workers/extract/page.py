@@ -72,7 +72,9 @@ def read_page(
     if tree is None:
         return None
     ruled.remove(tree, rules)
-    stated = _shown(read_stated(tree, url))
+    stated = read_stated(tree, url)
+    if hidden != html:  # else nothing is to be shown
+        stated = _shown(stated)
     if authors := ruled.values(tree, rules.author):
         stated = replace(stated, authors=authors)
     dates = _dates(tree, stated, url, fetched_at, rules, search=not feed_dated and rungs >= ALL)

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from workers.extract.cards import HEADS, cards_below, is_tail_head
+from workers.extract.inside import text_in
 from workers.extract.joiners import fence
 from workers.extract.prose import measure
 
@@ -136,7 +137,7 @@ def _remove_marked(body: Any) -> Prose:
             continue
         gone.add(node)
         _remove(node)
-    if sum(len("".join(node.itertext())) for node in links) <= story:
+    if sum(len(text_in(node)) for node in links) <= story:
         for node in links:
             _remove(node)
     return Prose(kept, doubted)
@@ -176,7 +177,7 @@ def _is_main_column(node: Any, size: int, outside: int) -> bool:
     """
     if size <= _TIMES * outside or size < _STORY or not (node.tag == "aside" or _SIDE.search(_names(node))):
         return False
-    links = sum(1 for link in node.iter("a") if measure("".join(link.itertext()).strip()) >= _LINK)
+    links = sum(1 for link in node.iter("a") if measure(text_in(link).strip()) >= _LINK)
     return links * _PER_LINK < size
 
 
@@ -208,8 +209,8 @@ def _is_link_list(menu: Any) -> bool:
     links = list(menu.iter("a"))
     if len(links) < _MENU_LINKS:
         return False
-    linked = sum(len(link.text_content()) for link in links)
-    return linked >= _MENU_SHARE * len("".join(menu.text_content().split("\n")).strip())
+    linked = sum(len(text_in(link)) for link in links)
+    return linked >= _MENU_SHARE * len("".join(text_in(menu).split("\n")).strip())
 
 
 def _save_head(node: Any) -> None:
@@ -222,10 +223,10 @@ def _save_head(node: Any) -> None:
 
 def _linked_headline(node: Any) -> tuple[str, str] | None:
     """The headline to which a paragraph or heading with one link leads, and what else it says; None without one."""
-    links = node.findall(".//a")
+    links = list(node.iter("a"))
     if len(links) != 1 or (links[0].get("href") or "#").startswith("#"):  # within the page: a heading of its own
         return None
-    linked, text = "".join(links[0].itertext()).strip(), "".join(node.itertext()).strip()
+    linked, text = text_in(links[0]).strip(), text_in(node).strip()
     if len(linked) < _LINK or _SENTENCE_END.search(text):
         return None
     return linked, text.replace(linked, "", 1)
@@ -289,10 +290,10 @@ def _measure(body: Any, parts: dict[Any, str]) -> _Measured:
             outer[node] = around
         if block is None:
             block = node if node.tag in {"p", "a"} else None
-            inner = "".join(node.itertext()) if node.tag == "p" else node.text if block is None else None
+            inner = text_in(node) if node.tag == "p" else node.text if block is None else None
             found = [(part, inner), (around, node.tail)]
         elif part is node:  # a share of its paragraph
-            found = [(part, text := "".join(node.itertext()))]
+            found = [(part, text := text_in(node))]
             own[around] -= _prose(text)
         else:
             found = []

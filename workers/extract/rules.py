@@ -14,6 +14,7 @@ from lxml.html import Element
 from workers.domain.selectors import compiled
 from workers.domain.values import NO_RULES, ExtractRules, RuleTried
 from workers.extract.clean import clean_line
+from workers.extract.inside import text_in
 from workers.extract.joiners import hide, show
 from workers.extract.prose import measure
 
@@ -136,4 +137,4 @@ def _value(node: Any) -> str:
     if not isinstance(node.tag, str):
         return ""
     given = {"meta": "content", "time": "datetime"}.get(node.tag)
-    return (node.get(given) if given else None) or "".join(node.itertext())
+    return (node.get(given) if given else None) or text_in(node)

@@ -123,7 +123,7 @@ def _site_names(entry: Entry, page: Page, stated: Stated) -> list[str]:
 def _without_headline(text: str, title: str) -> str:
     """Drop a line at the beginning that only repeats the title, which is stored beside the text."""
     lines = text.split("\n")
-    spelled = {_letters(title), _letters(unescape(title))} - {""}  # extraction reads references once more
+    spelled = set(map(_letters, {title, unescape(title)})) - {""}  # extraction reads references once more
     for index, line in enumerate(lines[:_OPENING]):
         if _letters(line) in spelled:
             return "\n".join(lines[:index] + lines[index + 1 :]).strip("\n")

@@ -99,7 +99,7 @@ _TAIL_START = starts(TAIL_HEADS)
 _TAIL_HEADS_AT_THE_END = phrases(TAIL_HEADS_AT_THE_END)
 _TAIL_START_AT_THE_END = starts(TAIL_STARTS_AT_THE_END)
 _INVITATION_START = starts(INVITATIONS)
-_SUBSCRIPTION = patterns(SUBSCRIPTIONS)
+_SUBSCRIPTIONS = patterns(SUBSCRIPTIONS)
 _BUTTON_START = starts(BUTTONS)
 _BUTTON_WORD = starts(f"{BUTTONS}|{BUTTON_WORDS}")
 _BETWEEN_WORDS = re.compile(r"[\W\d_]*")
@@ -133,7 +133,7 @@ def _tidy_line(line: str) -> str | None:
     if folded in _TAIL_HEADS or folded in _TAIL_HEADS_AT_THE_END:  # what it means depends on what follows: rule 4
         return line
     if not _QUOTE.match(line) and (
-        _INVITATION_START.match(folded) or (size <= _SHORT and _SUBSCRIPTION.search(folded))
+        _INVITATION_START.match(folded) or (size <= _SHORT and any(one.search(folded) for one in _SUBSCRIPTIONS))
     ):
         return None
     if size <= _SHORT and _is_buttons(folded) and not is_prose(line):

@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -32,7 +32,7 @@ MOST_HELD = 4 << 20
 #: A robots.txt whose server fails is asked for again after this.
 UNKNOWN_S = 1_800.0
 #: Lines of robots.txt that a process remembers, of all origins: parsed, up to a KB each. Most sites have some dozens.
-REMEMBERED = 15_000
+REMEMBERED = 10_000
 #: A host that did not answer at all rests so long, whoever asks; a tenth of what Media Cloud's fetcher gives it.
 UNREACHABLE_REST_S = 60.0
 #: A host that said stop and not for how long: 1 min, 2 min, 4 min ... (RELIABILITY.md S15), at most a day.
@@ -281,7 +281,7 @@ class PoliteSession:
                 await self._budget.take(name, size)
         except TimeoutError as error:
             held = f"{MOST_HELD >> 20} MB of other answers are held"
-            raise FetchFailed(Deferred(RetryReason.WAITING, held, self._outside.clock())) from error
+            raise FetchFailed(Deferred(RetryReason.WAITING, held, 0.0)) from error
 
     async def _enter(self, host: _Host, held: AsyncExitStack) -> None:
         """Wait until nobody else in this session asks the host; refuse when it is not ours."""
@@ -302,8 +302,7 @@ class PoliteSession:
         rest_s = max(host.opens_at - time.monotonic(), 0.0)
         # a session takes hold of a host before it opens and waits: whoever came at the opening would always be too late
         again_s = max(rest_s - self._outside.budget_s, 0.0) if host.granted else rest_s
-        until = self._outside.clock() + timedelta(seconds=again_s)
-        return FetchFailed(Deferred(RetryReason.WAITING, f"{host.name} may be asked again in {rest_s:.0f} s", until))
+        return FetchFailed(Deferred(RetryReason.WAITING, f"{host.name} may be asked again in {rest_s:.0f} s", again_s))
 
     async def _ask(self, path: list[_Host], ask: Callable[[], Awaitable[Response]]) -> Response:
         """Make one request; `path` are the hosts that it leads over, and each rests after its part of it."""
@@ -324,8 +323,8 @@ class PoliteSession:
             return
         if ending.reason is RetryReason.RATE_LIMITED:
             rest_s = min(STOP_REST_S * 2.0 ** min(host.penalties, 20), LONGEST_REST_S)
-            if ending.until is not None:
-                rest_s = (ending.until - self._outside.clock()).total_seconds()
+            if ending.wait_s is not None:
+                rest_s = ending.wait_s
             host.penalised = True
         elif ending.reason in UNREACHABLE:
             rest_s = UNREACHABLE_REST_S
@@ -367,8 +366,7 @@ class PoliteSession:
                     await self._budget.give_back(robots_url(of))
         if rules is None:
             known = self._failing[of]
-            until = self._outside.clock() + timedelta(seconds=known.expires_s)
-            raise FetchFailed(Deferred(RetryReason.HTTP_5XX, f"robots.txt: {known.detail}", until))
+            raise FetchFailed(Deferred(RetryReason.HTTP_5XX, f"robots.txt: {known.detail}", known.expires_s))
         if self._outside.delay_s and rules.crawl_delay_s is not None:
             host.gap_s = max(self._outside.delay_s, rules.crawl_delay_s)
         if not rules.allows(url):
@@ -394,8 +392,8 @@ class PoliteSession:
         else:
             found = _found(response)
             if response.status in {429, 503}:
-                until = retry_after(response.headers.get("retry-after"), self._outside.clock())
-                self._rest(path[-1], Deferred(RetryReason.RATE_LIMITED, until=until))
+                wait_s = retry_after(response.headers.get("retry-after"), self._outside.clock())
+                self._rest(path[-1], Deferred(RetryReason.RATE_LIMITED, wait_s=wait_s))
         kept = await asyncio.to_thread(self._outside.robots.keep, of, found)
         self._take_known({of: kept})
         return self._outside.rules(of)

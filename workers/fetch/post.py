@@ -59,8 +59,7 @@ class HttpPoster:
 
     def _answer(self, url: str, response: httpx.Response) -> Response:
         now, told = self._clock(), {name.lower(): value for name, value in response.headers.items()}
-        until = retry_after(told.get("retry-after"), now)
-        rest_s = (until - now).total_seconds() if until is not None else 0.0
+        rest_s = retry_after(told.get("retry-after"), now) or 0.0
         return Response(url=url, status=response.status_code, headers=told, body=b"", fetched_at=now, rest_s=rest_s)
 
 

@@ -26,7 +26,7 @@ LONGEST_DELAY_S = 300.0
 #: Lines that protego holds at once, of groups that speak to us, without comments: each takes up to a KB of memory. A
 #: longer file is kept as text, and of its rules only those that may speak of a URL are parsed. The longest of 542 real
 #: files has 1,931 in all.
-MOST_LINES = 10_000
+MOST_LINES = 5_000
 #: What a parsed file without a rule takes (KB).
 LEAST_LINES = 20
 #: Wildcard rules times characters of a URL: 5 million take some 50 ms. The most of 542 real files: 230 rules.

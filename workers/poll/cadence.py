@@ -178,16 +178,16 @@ def next_wait_s(
     *,
     failures: int,
     gone: bool = False,
-    until: datetime | None = None,
+    asked_s: float | None = None,
     now: datetime,
     bounds: Bounds,
     jitter: float,
 ) -> float:
     """Return the wait in seconds until the next poll.
 
-    `failures`: those in a row, with this poll; 0 after an answer. `gone`: it said so (410). `until`: what Retry-After
-    asks for; obeyed even beyond `bounds.most`, up to a day. Wishes of the publisher make the wait longer, up to
-    `bounds.most`, and past the hours and days that it skips; `jitter` in 0..1 makes it longer by up to a tenth.
+    `failures`: those in a row, with this poll; 0 after an answer. `gone`: it said so (410). `asked_s`: what
+    Retry-After asks for; obeyed even beyond `bounds.most`, up to a day. Wishes of the publisher make the wait longer,
+    up to `bounds.most`, and past the hours and days that it skips; `jitter` in 0..1 makes it longer by up to a tenth.
     """
     wait = _interval_s(habits, now, bounds, failing=failures > 0)
     if is_parked(failures, gone=gone):
@@ -195,8 +195,8 @@ def next_wait_s(
     elif failures > 0:
         wait = max(wait, min(wait * 2.0 ** (failures - 1), DAY_S))
     wait = max(wait, habits.wishes.ttl_s, habits.wishes.max_age_s) * (1 + JITTER * jitter)
-    asked = min((until - now).total_seconds(), DAY_S) if until is not None else 0.0
-    return _past_skipped_s(habits.wishes, max(min(wait, bounds.most), asked), now, jitter)
+    asked_s = min(asked_s or 0.0, DAY_S)
+    return _past_skipped_s(habits.wishes, max(min(wait, bounds.most), asked_s), now, jitter)
 
 
 def longest_wait_s(bounds: Bounds) -> float:

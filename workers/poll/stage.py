@@ -49,7 +49,7 @@ class Answer:
 
     outcome: FeedOutcome | None
     detail: str = ""
-    until: datetime | None = None
+    wait_s: float | None = None  # what the other side asks for
     hops: tuple[Hop, ...] = ()  # redirects followed before it had to wait
     response: Response | None = None
     body_sha: str | None = None  # of the response's body, which is not kept
@@ -193,10 +193,10 @@ async def ask(due: SourceDue, session: Session, *, now: datetime) -> Answer:
         feed = await asyncio.to_thread(read_source, due.source, body, url=response.url, content_type=media, now=now)
     except FetchFailed as failure:
         ending = failure.ending
-        until = ending.until if isinstance(ending, Deferred) else None
+        wait_s = ending.wait_s if isinstance(ending, Deferred) else None
         if isinstance(ending, Deferred) and ending.reason is RetryReason.WAITING:
-            return Answer(outcome=None, detail=ending.detail, until=until, hops=ending.hops)
-        return Answer(outcome=FeedOutcome(ending.reason.value), detail=ending.detail, until=until)
+            return Answer(outcome=None, detail=ending.detail, wait_s=wait_s, hops=ending.hops)
+        return Answer(outcome=FeedOutcome(ending.reason.value), detail=ending.detail, wait_s=wait_s)
     except Exception as error:  # noqa: BLE001  (one feed's surprise must not stop its batch-mates: it is kept on its row)
         if is_away(error):  # the books of hosts and robots.txt are in the store; the feed was not to blame
             return Answer(outcome=None, detail=STORE_AWAY)
@@ -226,8 +226,7 @@ def decide(due: SourceDue, answer: Answer, *, now: datetime, bounds: Bounds, jit
     habits = from_json(due.habits)
     entries = answer.feed.entries if answer.feed else ()
     if outcome is None:
-        wait_s = (answer.until - now).total_seconds() if answer.until else bounds.least
-        later = Schedule(wait_s=max(wait_s, 0.0))
+        later = Schedule(wait_s=bounds.least if answer.wait_s is None else answer.wait_s)
         held = replace(pending, hops=answer.hops or pending.hops)
         return PollResult(outcome=None, schedule=lambda _new: later, detail=answer.detail, pending=held)
     more = pending.documents[1:] if pending.documents else answer.more
@@ -242,7 +241,7 @@ def decide(due: SourceDue, answer: Answer, *, now: datetime, bounds: Bounds, jit
             return Schedule(wait_s=0.0)  # crashed: a batch-mate's fault perhaps, so first it is tried alone
         known = habits if failed else learn(habits, replace(seen, new=seen.new + new))
         wait_s = next_wait_s(
-            known, failures=failures, gone=gone, until=answer.until, now=now, bounds=bounds, jitter=jitter
+            known, failures=failures, gone=gone, asked_s=answer.wait_s, now=now, bounds=bounds, jitter=jitter
         )
         if answer.response is not None:
             wait_s = max(wait_s, TURNS * answer.response.rest_s)

@@ -6,7 +6,8 @@ one transaction, for those rows only whose token is still ours. Whoever lost the
 Leases and due times go by the database's clock: any number of machines agree on it.
 
 A lease that is still on a row when it is claimed anew says that its holder died, and that counts against the entry.
-So a holder that is alive never leaves one: when the store goes away it gives its claim back (`blameless`).
+So a holder that is alive never leaves one: when the store goes away it gives its claim back (`blameless`). It may
+come too late with that, after a long outage: then whoever notices the outage does it for all (`excuse`).
 """
 
 import random
@@ -96,6 +97,9 @@ class Settled(Generic[T]):
         self.advanced += other.advanced
         self.counts += other.counts
 
+
+#: The columns of an entry over which nobody has tried anything.
+GIVEN_BACK = {"attempt": entry.c.attempt - 1, "lease_token": None, "lease_until": None, "due_at": func.now()}
 
 #: Writes what a step made, in the settling transaction; returns those entries that end here all the same, and why.
 Writer = Callable[[Connection, Sequence[tuple[Entry, T]]], Mapping[UUID, Dropped]]
@@ -187,11 +191,25 @@ class Ledger:
             connection.execute(self._give_back(claim.token, list(ids)))
 
     def _give_back(self, token: UUID, ids: list[UUID]) -> Update:
-        return (
-            update(entry)
-            .where(entry.c.id.in_(ids), entry.c.lease_token == token)
-            .values(attempt=entry.c.attempt - 1, lease_token=None, lease_until=None, due_at=func.now())
+        return update(entry).where(entry.c.id.in_(ids), entry.c.lease_token == token).values(GIVEN_BACK)
+
+    def excuse(self, away_s: float) -> int:
+        """Give back, with its attempt, what was held during an outage of `away_s` seconds that is over now.
+
+        Only what nobody insists on settling any more: its holder owes it or is dead, and of what cannot be told. A
+        lease that ended before the outage still counts. Returns how many.
+        """
+        insisted = func.now() + self.lease - timedelta(seconds=self.patience_s)
+        held = (
+            select(entry.c.id)
+            .where(entry.c.state.in_(IN_FLIGHT), entry.c.lease_token.is_not(None))
+            .where(entry.c.lease_until > func.now() - timedelta(seconds=away_s), entry.c.lease_until < insisted)
+            .with_for_update(skip_locked=True)
+            .cte("held")
         )
+        given_back = update(entry).where(entry.c.id == held.c.id).values(GIVEN_BACK)
+        with self.engine.begin() as connection:
+            return connection.execute(given_back).rowcount
 
     @contextmanager
     def blameless(self, claim: Claim) -> Iterator[None]:
@@ -346,7 +364,7 @@ class Ledger:
                 again = func.now() + timedelta(seconds=NOT_FOUND_AGAIN_S[tries - 1])
                 return free | {"not_found": tries, "not_before": again, "due_at": again, "crashes": 0}
             case Deferred():
-                again = self._again(tries := one.attempt - one.failures - one.not_found, ending.until)
+                again = self._again(tries := one.attempt - one.failures - one.not_found, ending.wait_s)
             case Failed():
                 again = self._again(tries := one.failures + 1, None)
                 free["failures"] = tries
@@ -360,7 +378,7 @@ class Ledger:
 
     def _waits(self, ending: Deferred) -> dict[str, Any]:
         """Return the columns of an entry whose host's turn has not come: no try was made."""
-        again = func.least(func.coalesce(literal(ending.until), func.now()), func.now() + timedelta(days=1))
+        again = func.now() + timedelta(seconds=min(ending.wait_s or 0.0, DAY_S))
         waiting: dict[str, Any] = {"attempt": entry.c.attempt - 1, "not_before": again, "due_at": again}
         if ending.hops:
             waiting |= {"hops": hops_to_json(ending.hops), "host": host_of(ending.hops[-1].url)}
@@ -370,11 +388,11 @@ class Ledger:
         """Return the columns of a published entry after a look that brought nothing new; why, if it failed."""
         return self._fresh(State.CLASSIFIED) | {"reason": reason, "detail": detail_text(detail) or None}
 
-    def _again(self, tries: int, until: datetime | None) -> Any:
-        backoff = func.now() + timedelta(seconds=delay_s(tries, random.random()))  # noqa: S311  (jitter)
-        if until is None:
-            return backoff
-        return func.least(func.greatest(until, backoff), func.now() + timedelta(seconds=DAY_S))
+    def _again(self, tries: int, asked_s: float | None) -> Any:
+        wait_s = delay_s(tries, random.random())  # noqa: S311  (jitter)
+        if asked_s is not None:
+            wait_s = min(max(asked_s, wait_s), DAY_S)
+        return func.now() + timedelta(seconds=wait_s)
 
     # --- sweep ---------------------------------------------------------------------------------
 

@@ -1,16 +1,24 @@
 """Room in the store: whether the database takes writes and has a disk to write to, and whether intake is paused.
 
-That intake is paused is noted in the database for every process to see. That the database is read-only cannot be noted
-there; whoever asks sees it for himself.
+That intake is paused is noted in the database for every process to see, by each machine that measures for itself: one
+has room again while another has none. That the database is read-only cannot be noted there; whoever asks sees it for
+himself.
 """
 
-from sqlalchemy import Connection, Engine, text
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine, delete, func, text
 from sqlalchemy.exc import OperationalError
 
 from workers.domain.intake import READ_ONLY
-from workers.store.notes import read_notes, write_note
+from workers.store.notes import put_note, read_notes
+from workers.store.schema import note
 
-NOTE = "intake_paused"
+NOTE = "intake_paused:"
+#: Each machine's note is written anew with the sweeps that it gets, one of many every 5 s (60 s at most). One that was
+#: not for so long is of a machine that is gone, as a container's name is with each deploy. Far ahead it is too: the
+#: clock was set back since.
+FORGOTTEN = timedelta(minutes=10)
 
 #: How full its disk is PostgreSQL tells nobody. So a query writes 32 MB, twice a segment of its log, to a temporary
 #: file, which is gone at the end of it, mostly before it has reached the disk: 35 ms (measured), no log, no rows, and
@@ -44,18 +52,23 @@ def has_room(engine: Engine) -> bool:
     return True
 
 
-def note_pause(engine: Engine, why: str) -> None:
-    """Let every process know that intake is paused, and why; "": it is not."""
-    write_note(engine, NOTE, why)
+def note_pause(engine: Engine, disk: str, why: str) -> None:
+    """Let every process know that intake is paused, and why; "": whoever measures `disk` sees no reason (any more)."""
+    with engine.begin() as connection:
+        put_note(connection, NOTE + disk, why)
+        lately = note.c.updated_at.between(func.now() - FORGOTTEN, func.now() + FORGOTTEN)
+        connection.execute(delete(note).where(note.c.key.startswith(NOTE), ~lately))
 
 
-def noted_pause(engine: Engine) -> str:
-    """Return why intake was noted to be paused, "" when it was not."""
-    return read_notes(engine).get(NOTE, "")
+def noted_pause(engine: Engine, disk: str) -> str:
+    """Return why whoever measures `disk` has noted that intake is paused, "" when he has not."""
+    return read_notes(engine).get(NOTE + disk, "")
 
 
 def why_paused(connection: Connection) -> str | None:
     """Return why nothing is taken in, None when intake is open."""
-    query = text("SELECT current_setting('transaction_read_only'), (SELECT value FROM note WHERE key = :key)")
-    read_only, noted = connection.execute(query, {"key": NOTE}).one()
+    query = text("""
+        SELECT current_setting('transaction_read_only'),
+               (SELECT string_agg(DISTINCT value, '; ') FROM note WHERE starts_with(key, :prefix))""")
+    read_only, noted = connection.execute(query, {"prefix": NOTE}).one()
     return READ_ONLY if read_only == "on" else noted

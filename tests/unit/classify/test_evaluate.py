@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.evaluate import judge, lexicon_alone, main, written
+from benchmarks.evaluate import decided, judge, lexicon_alone, main, written
+from benchmarks.measures import Judged
 from config.topics import load_topics
 from workers.classify.learning.training import Labelled, read_all
 from workers.classify.reading import Reader
@@ -70,6 +71,19 @@ def test_a_topic_without_evidence_is_missed(report: list[list[str]]) -> None:
 
 def test_it_compares_the_model_with_the_lexicon_alone(report: list[list[str]]) -> None:
     assert [row[:3] for row in report].count(["lexicon", "and", "model"]) == 2  # as read, and without rare terms
+
+
+@pytest.mark.parametrize("by_topic", [False, True])
+def test_a_threshold_is_chosen_by_the_other_parts(by_topic: bool) -> None:
+    # elsewhere 0.5 is wrong and 0.6 right; in part 0 it is the other way round, which must not be seen
+    judged = [
+        Judged(n, "sanctions", "en", 0.5 if right == (n % 5 == 0) else 0.6, right)
+        for n in range(200)
+        for right in (True, False)
+    ]
+    told = decided(judged, [n % 5 for n in range(200)], by_topic=by_topic)
+    assert len(told) == len(judged)
+    assert all((one.probability == one.label) == (one.article % 5 > 0) for one in told)
 
 
 def test_quiet_items_that_were_trained_on_are_left_out(report: list[list[str]]) -> None:

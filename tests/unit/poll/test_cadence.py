@@ -143,7 +143,7 @@ def test_a_liar_is_not_asked_more_often_than_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failures", "gone", "until_s", "expected"),
+    ("failures", "gone", "asked_s", "expected"),
     [
         (0, False, None, 1_800),
         (1, False, None, 1_800),
@@ -164,17 +164,16 @@ def test_a_liar_is_not_asked_more_often_than_others() -> None:
     ],
 )
 def test_a_failing_source_is_asked_less_often_but_daily_for_ever(
-    failures: int, gone: bool, until_s: int | None, expected: float
+    failures: int, gone: bool, asked_s: int | None, expected: float
 ) -> None:
-    until = None if until_s is None else NOW + timedelta(seconds=until_s)
-    assert wait(known(2), failures=failures, gone=gone, until=until) == expected
+    assert wait(known(2), failures=failures, gone=gone, asked_s=asked_s) == expected
 
 
 def test_retry_after_is_obeyed_beyond_the_operators_bound_for_a_day() -> None:
     hourly = Bounds(least=300, most=HOUR)
     assert wait(known(2), failures=9, bounds=hourly) == HOUR
-    assert wait(known(2), failures=1, until=NOW + timedelta(hours=6), bounds=hourly) == 6 * HOUR
-    assert wait(known(2), failures=1, until=NOW + timedelta(days=9), bounds=hourly) == DAY
+    assert wait(known(2), failures=1, asked_s=6 * HOUR, bounds=hourly) == 6 * HOUR
+    assert wait(known(2), failures=1, asked_s=9 * DAY, bounds=hourly) == DAY
 
 
 @pytest.mark.parametrize(
@@ -335,22 +334,20 @@ chance = st.floats(0, 1)
 
 @given(habits_of_any_kind, st.integers(0, 10**9), st.booleans(), seconds, chance)
 def test_the_wait_is_within_bounds_and_never_shorter_than_a_wish(
-    habits: Habits, failures: int, gone: bool, until_s: float | None, jitter: float
+    habits: Habits, failures: int, gone: bool, asked_s: float | None, jitter: float
 ) -> None:
-    until = None if until_s is None else NOW + timedelta(seconds=until_s)
-    found = wait(habits, failures=failures, gone=gone, until=until, jitter=jitter)
+    found = wait(habits, failures=failures, gone=gone, asked_s=asked_s, jitter=jitter)
     skips = habits.wishes.skip_hours | habits.wishes.skip_days
     assert BOUNDS.least <= found <= (BOUNDS.most if not skips else BOUNDS.most + 7 * DAY + HOUR)
-    assert found >= min(max(until_s or 0, habits.wishes.ttl_s, habits.wishes.max_age_s), BOUNDS.most) - 1e-6
+    assert found >= min(max(asked_s or 0, habits.wishes.ttl_s, habits.wishes.max_age_s), BOUNDS.most) - 1e-6
     at = NOW + timedelta(seconds=found)
     assert at.hour not in habits.wishes.skip_hours or habits.wishes.skip_hours >= set(range(24))
 
 
 @given(habits_of_any_kind, st.integers(0, 100), st.integers(0, 100), seconds)
-def test_more_failures_never_shorten_the_wait(habits: Habits, some: int, more: int, until_s: float | None) -> None:
-    until = None if until_s is None else NOW + timedelta(seconds=until_s)
-    first, second = (wait(habits, failures=count, until=until) for count in sorted((some, more)))
-    assert first <= second <= wait(habits, failures=some, gone=True, until=until)
+def test_more_failures_never_shorten_the_wait(habits: Habits, some: int, more: int, asked_s: float | None) -> None:
+    first, second = (wait(habits, failures=count, asked_s=asked_s) for count in sorted((some, more)))
+    assert first <= second <= wait(habits, failures=some, gone=True, asked_s=asked_s)
 
 
 @given(habits_of_any_kind, chance, st.integers(0, 20))

@@ -228,7 +228,7 @@ def test_a_feed_that_takes_long_to_read_does_not_stop_the_clock_of_the_others(mo
 
 
 HOW_A_FETCH_ENDS = [
-    *(Deferred(reason, "why", NOW) for reason in RetryReason if reason is not RetryReason.WAITING),
+    *(Deferred(reason, "why", 40.0) for reason in RetryReason if reason is not RetryReason.WAITING),
     *(
         Dropped(reason, "why")
         for reason in (
@@ -249,13 +249,12 @@ def test_every_end_of_a_fetch_is_an_outcome_of_the_source(ending: Dropped | Defe
     answer, _ = asked(due(), FetchFailed(ending))
     assert answer.outcome is not None
     assert answer.outcome.value == ending.reason.value
-    assert (answer.detail, answer.until) == ("why", NOW if isinstance(ending, Deferred) else None)
+    assert (answer.detail, answer.wait_s) == ("why", 40.0 if isinstance(ending, Deferred) else None)
 
 
 def test_a_poll_whose_turn_has_not_come_is_no_outcome() -> None:
-    until = NOW + timedelta(seconds=40)
-    answer, _ = asked(due(), FetchFailed(Deferred(RetryReason.WAITING, "why", until, hops=(HOP,))))
-    assert (answer.outcome, answer.until, answer.hops) == (None, until, (HOP,))
+    answer, _ = asked(due(), FetchFailed(Deferred(RetryReason.WAITING, "why", 40.0, hops=(HOP,))))
+    assert (answer.outcome, answer.wait_s, answer.hops) == (None, 40.0, (HOP,))
 
 
 def test_what_nobody_expected_is_kept_with_its_traceback() -> None:
@@ -303,17 +302,16 @@ def test_an_answer_without_a_list_leaves_what_was_kept_of_the_last_one(outcome: 
 
 def test_a_poll_that_waits_keeps_what_it_has_and_the_redirects_that_it_followed() -> None:
     before = Pending(hops=(HOP,), documents=("https://example.org/1",), entries=7, new=3)
-    until = NOW + timedelta(seconds=40)
-    result = decided(Answer(outcome=None, until=until), pending=before)
+    result = decided(Answer(outcome=None, wait_s=40.0), pending=before)
     assert (result.outcome, result.pending) == (None, before)
     further = (HOP, Hop(301, "https://third.example/feed"))
-    result = decided(Answer(outcome=None, until=until, hops=further), pending=before)
+    result = decided(Answer(outcome=None, wait_s=40.0, hops=further), pending=before)
     assert result.pending == replace(before, hops=further)
     assert (result.schedule(0).wait_s, result.schedule(0).habits) == (40, None)
 
 
-def test_a_poll_that_waits_for_a_moment_that_has_passed_is_due_at_once() -> None:
-    assert decided(Answer(outcome=None, until=NOW - timedelta(hours=1))).schedule(0).wait_s == 0
+def test_a_poll_that_waits_for_what_may_be_over_already_is_due_at_once() -> None:
+    assert decided(Answer(outcome=None, wait_s=0.0)).schedule(0).wait_s == 0
 
 
 def test_an_index_is_not_at_its_end_before_its_last_document() -> None:
@@ -356,7 +354,7 @@ def test_a_source_leaves_most_of_its_hosts_turns_to_what_it_found() -> None:
         (Answer(outcome=FeedOutcome.HTTP_5XX), 3, 7_200, 7_200),
         (Answer(outcome=FeedOutcome.GONE), 0, 86_400, 86_400),
         (Answer(outcome=FeedOutcome.BUG), 500, 86_400, 86_400),
-        (Answer(outcome=FeedOutcome.RATE_LIMITED, until=NOW + timedelta(hours=5)), 0, 18_000, 18_000),
+        (Answer(outcome=FeedOutcome.RATE_LIMITED, wait_s=18_000.0), 0, 18_000, 18_000),
     ],
 )
 def test_a_failure_backs_off_and_a_success_does_not(answer: Answer, failures: int, least_s: int, most_s: int) -> None:

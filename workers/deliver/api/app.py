@@ -54,11 +54,13 @@ def make_api(
     open_without_keys: bool = True,
     rate: float = RATE,
     silent_s: float = SILENT_BEAT_S,
+    own_disk: Callable[[], str] = str,
 ) -> Api:
     """Return the application. `topics` gives the packs in force, as JSON objects.
 
     `open_without_keys`: anybody may ask until there is a first key. `rate`: requests a second of one reader; 0: any.
-    `silent_s`: beat may be silent for so long (seconds).
+    `silent_s`: beat may be silent for so long (seconds). `own_disk` measures the disk and says what is wrong with it,
+    "" when nothing is.
     """
     gate, places = Gate(engine, Rate(rate), open_without_keys=open_without_keys), Places()
     log = Log(engine, topics)
@@ -85,7 +87,7 @@ def make_api(
         taxii_routes(engine, topics),
         misp_routes(engine),
         schema_routes(),
-        operation_routes(engine, topics, silent_s=silent_s),
+        operation_routes(engine, topics, silent_s=silent_s, own_disk=own_disk),
     )
     for router in routers:
         api.include_router(router)

@@ -29,9 +29,17 @@ UNWELL: dict[int | str, dict[str, Any]] = {
 
 
 def operation_routes(
-    engine: Engine, topics: Callable[[], list[dict[str, Any]]], *, silent_s: float = SILENT_BEAT_S
+    engine: Engine,
+    topics: Callable[[], list[dict[str, Any]]],
+    *,
+    silent_s: float = SILENT_BEAT_S,
+    own_disk: Callable[[], str] = str,
 ) -> APIRouter:
-    """Return the routes. `topics` gives the packs in force, as JSON objects; for `silent_s` beat may be silent."""
+    """Return the routes.
+
+    `topics` gives the packs in force, as JSON objects; for `silent_s` beat may be silent; `own_disk` measures the disk
+    and says what is wrong with it, "" when nothing is.
+    """
     router = APIRouter()
 
     @router.get("/v1/topics", tags=["configuration"])
@@ -51,7 +59,7 @@ def operation_routes(
         found = pulse(engine)
         with engine.connect() as connection:
             trouble = stream_trouble(connection)
-        problems = [*health_problems(found, silent_s=silent_s), *([trouble] if trouble else [])]
+        problems = [*health_problems(found, silent_s=silent_s, disk=own_disk()), *([trouble] if trouble else [])]
         response.status_code = 503 if problems else 200
         notes = [f"webhook {one} is switched off: see `wirewatch webhooks show {one}`" for one in switched_off(engine)]
         return Health(ok=not problems, problems=problems, notes=notes, last_seq=found.last_seq)
@@ -70,8 +78,11 @@ def operation_routes(
     return router
 
 
-def health_problems(found: Pulse, *, silent_s: float = SILENT_BEAT_S) -> list[str]:
-    """Return what keeps the system from being healthy, in words. (Promises are checked by `upkeep`, not here.)"""
+def health_problems(found: Pulse, *, silent_s: float = SILENT_BEAT_S, disk: str = "") -> list[str]:
+    """Return what keeps the system from being healthy, in words. (Promises are checked by `upkeep`, not here.)
+
+    `disk`: what is wrong with this process's own disk. When it is also the database's nobody can note a pause there.
+    """
     problems = []
     ticked = found.last_tick.get("sweep")
     if ticked is None:
@@ -84,6 +95,8 @@ def health_problems(found: Pulse, *, silent_s: float = SILENT_BEAT_S) -> list[st
             problems.append(f"beat is silent since {beat.isoformat()}: the relay ticks in its place")
     if found.paused is not None:
         problems.append(f"nothing is polled or fetched: {found.paused}")
+    if disk and disk not in (found.paused or ""):
+        problems.append(disk)
     return problems
 
 

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from workers.extract.inside import text_in
 from workers.extract.prose import measure
 
 #: Segments of an address below which outlets list articles, some of them also articles.
@@ -33,6 +34,6 @@ def count_headlines(tree: Any) -> int:
     leads = set()
     for link in islice(tree.iter("a"), _MOST_LINKS):
         address = (link.get("href") or "").partition("#")[0]
-        if address and address not in leads and measure(" ".join("".join(link.itertext()).split())) >= _HEADLINE:
+        if address and address not in leads and measure(" ".join(text_in(link).split())) >= _HEADLINE:
             leads.add(address)
     return len(leads)

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any
 
+from workers.extract.inside import text_in
 from workers.extract.prune import is_marked
 
 _NAMES = re.compile(
@@ -44,7 +45,7 @@ def find_lead(tree: Any, description: str) -> str:
     for node in islice(_after(heading), _REACH):
         if node.tag not in _TAGS:
             continue
-        text = " ".join("".join(node.itertext()).split()) if _may_be_one(node) else ""
+        text = " ".join(text_in(node).split()) if _may_be_one(node) else ""
         if _SHORTEST <= len(text) <= _LONGEST and _SENTENCE_END.search(text):
             named = _NAMES.search(f"{node.get('class', '')} {node.get('id', '')}")
             described = len(start) >= _ALIKE / 2 and _letters(text).startswith(start)
@@ -64,8 +65,8 @@ def _begins_the_story(node: Any) -> bool:
     """Whether an element holds a sentence that is no headline: a paragraph, or text of its own in another block."""
     if node.tag not in {"p", "div", "section"}:
         return False
-    own = node.itertext() if node.tag == "p" else (node.text or "", *(child.tail or "" for child in node))
-    text = " ".join("".join(own).split())
+    own = text_in(node) if node.tag == "p" else "".join((node.text or "", *(child.tail or "" for child in node)))
+    text = " ".join(own.split())
     return len(text) >= _SHORTEST and _SENTENCE_END.search(text) is not None
 
 
@@ -89,7 +90,8 @@ def _is_elsewhere(node: Any, column: AbstractSet[Any]) -> bool:
 
 def with_lead(text: str, lead: str) -> str:
     """Put a standfirst before a text that does not have it yet."""
-    if not lead or not text or _letters(lead)[:_ALIKE] in _letters(text[: 4 * _LONGEST]):
+    start = text[: 4 * _LONGEST]
+    if not lead or not text or lead in start or _letters(lead)[:_ALIKE] in _letters(start):
         return text
     return f"{lead}\n{text}"
 

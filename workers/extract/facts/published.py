@@ -13,6 +13,7 @@ from htmldate import extractors, find_date
 
 from workers.extract.facts.moments import Moment, read_moment
 from workers.extract.facts.stated import Stated, words_of
+from workers.extract.inside import text_in
 from workers.extract.joiners import show
 from workers.extract.language import UNDETERMINED, detect
 
@@ -36,11 +37,8 @@ _IN_PATH = re.compile(
     r"|[/_-](20[0-4]\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=[^\d]|\d{4,6}(?:\D|$)|$)"
     r"|/(20[0-4]\d)-?(0[1-9]|1[0-2])/(0[1-9]|[12]\d|3[01])(?=\D|$)"
 )
-#: Classes and ids of the line under a headline.
-_MARKED = "|".join(
-    f"//{tag}[@class or @id]"
-    for tag in ("span", "p", "div", "li", "td", "small", "i", "b", "em", "h6", "a", "strong", "abbr")
-)
+#: What the line under a headline stands in, and its classes and ids.
+_MARKED = ("span", "p", "div", "li", "td", "small", "i", "b", "em", "h6", "a", "strong", "abbr")
 _DATE_NAME = re.compile(
     r"(?:^|[\s_-])(?:date|time|datetime|timestamp|pub-?(?:date|time|lished)?|publish\w*|post(?:ed)?-?(?:on|date|time)|entry-?date|meta|byline|info|"
     r"article-?(?:date|time|info|meta)|news-?(?:date|time|info)|datum|fecha|data|tarih|zaman|tarikh|zeit|heure|source)(?:$|[\s_-])|[dD]ate|[tT]imestamp|[pP]ublish",
@@ -149,7 +147,7 @@ class _Written:
 
 def _language_of(tree: Any, stated: Stated) -> str:
     """The language of a page that names none, by its titles and first paragraphs."""
-    paragraphs = ("".join(node.itertext()) for node in islice(tree.iter("p"), _PARAGRAPHS))
+    paragraphs = (text_in(node) for node in islice(tree.iter("p"), _PARAGRAPHS))
     language, _ = detect(show(" ".join((*stated.titles, stated.description, *paragraphs))))
     return "en" if language == UNDETERMINED else language
 
@@ -199,7 +197,7 @@ def choose_updated(
 
 def _searched(tree: Any, url: str, read: _Written) -> list[Moment]:
     """What a look through the text finds, the likelier first."""
-    lines = [node for node in tree.xpath(_MARKED) if _DATE_NAME.search(f"{node.get('class', '')} {node.get('id', '')}")]
+    lines = [node for node in tree.iter(*_MARKED) if _DATE_NAME.search(f"{node.get('class', '')} {node.get('id', '')}")]
     others = [node for node in lines[:_MOST_LINES] if _is_of_another_story(node)]
     shown = date_in_text((node for node in lines[:_MOST_LINES] if node not in others), read)
     found = date_by_search(tree, url, read.fetched_at, without=others)
@@ -231,7 +229,7 @@ def date_in_url(url: str) -> Moment | None:
 def date_in_text(lines: Iterable[Any], read: Callable[[str], Moment | None]) -> Moment | None:
     """The first date in a short line among these elements."""
     for node in lines:
-        line = " ".join("".join(node.itertext()).split())
+        line = " ".join(text_in(node).split())
         if len(line) <= _LONGEST_LINE and any(char.isdecimal() for char in line):
             moment = read(line)
             if moment:
@@ -252,11 +250,11 @@ def _is_of_another_story(node: Any) -> bool:
             or block.find(".//h1") is not None
         ):
             return False
-        words = "".join(block.itertext())
+        words = text_in(block)
         if len(words) > _LONGEST_CARD:
             return False
         links = (block,) if block.tag == "a" else block.iter("a")
-        if any(len(" ".join("".join(link.itertext()).split())) >= _SHORTEST_LINK for link in links if link is not node):
+        if any(len(" ".join(text_in(link).split())) >= _SHORTEST_LINK for link in links if link is not node):
             return True
         block = block.getparent()
     return False

@@ -127,6 +127,8 @@ _FORMS = [
     # 【5月3日 AFP】
     r"[【［\[](?:\d{1,2}月\d{1,2}日\s)(?P<agency>AFP|CNN|ロイター)[】］\]]",
 ]
+#: Of these every form has one.
+_MARK = re.compile(r"[(/\-–—\d【［\[]")
 _DATELINES = [re.compile(rf"\s*{form}") for form in _FORMS]
 #: به گزارش ایرنا  |  به گزارش خبرگزاری تسنیم  |  ANKARA (AA): "according to our agency" opens Persian reports.
 _REPORTED_BY = re.compile(
@@ -179,7 +181,7 @@ def agency_named(written: str) -> str:
 
 def _dateline(line: str) -> tuple[str, str]:
     head = line[:_REACH]
-    for form in _DATELINES:
+    for form in _DATELINES if _MARK.search(head) else ():
         found = form.match(head)
         if found is None or not _is_place(found, head):
             continue

@@ -237,9 +237,9 @@ def test_billion_laughs_stay_small() -> None:
     head = f'<!DOCTYPE rss [<!ENTITY l0 "{"ha" * 50}">{lol}]>'
     tracemalloc.start()
     try:
-        began = time.monotonic()
+        began = time.process_time()
         parse(rss(item("<title>&l11;</title>"), head=head))
-        took, (_, peak) = time.monotonic() - began, tracemalloc.get_traced_memory()
+        took, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert took < 10
@@ -326,23 +326,23 @@ def test_a_document_on_which_feedparser_raises_gives_its_good_entries(monkeypatc
 
 @pytest.mark.parametrize("body", ["<rss><channel>" + "<x>" * 3_000_000, rss("<item>" + "<category/>" * 800_000)])
 def test_tags_without_number_are_refused_and_not_parsed(body: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     feed = parse(body)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert (feed.outcome, feed.entries) == (FeedOutcome.TOO_LARGE, ())
 
 
 def test_entries_that_never_end_are_bounded_too() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     feed = parse("<rss><channel>" + "<item><link>/a</link>" * 300_000)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert feed.outcome is FeedOutcome.CUT_OFF
 
 
 def test_an_archive_in_a_feed_is_cut_before_it_is_parsed() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     feed = parse(rss(*(item(link=f"/{n}") for n in range(100_000))))
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert (feed.outcome, len(feed.entries), feed.cut) == (FeedOutcome.OK, MAX_ENTRIES, 100_000 - MAX_ENTRIES)
 
 
@@ -504,16 +504,16 @@ def test_a_damaged_feed_is_still_a_value(whole: str, data: st.DataObject) -> Non
     ids=["comments", "empty comments", "spaces", "references", "digits", "labels"],
 )
 def test_no_rule_of_ours_takes_more_than_linear_time(body: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     parse(body)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_tag_of_attributes_without_number_is_refused_before_it_costs_anything() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     tag = "<item " + " ".join(f'a{number}="1"' for number in range(60_000)) + ">"
     feed = parse(f"<rss><channel>{tag}<link>/a</link></item></channel></rss>")
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert (feed.outcome, feed.detail) == (FeedOutcome.TOO_LARGE, "a tag of over 20,000 characters")
 
 

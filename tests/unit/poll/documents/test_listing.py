@@ -100,6 +100,6 @@ def test_links_over_the_cap_are_counted_as_cut() -> None:
     ids=["links in links", "deep", "a pattern that would explode elsewhere"],
 )
 def test_no_page_takes_long(html: str, pattern: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     parse(html, pattern)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

@@ -64,9 +64,9 @@ def test_a_bomb_costs_no_more_than_the_cap() -> None:
     bomb = gzip.compress(bytes(100 * MAX_BYTES // 10), 9)
     tracemalloc.start()
     try:
-        began = time.monotonic()
+        began = time.process_time()
         feed = read(bomb, "sitemap")
-        took, (_, peak) = time.monotonic() - began, tracemalloc.get_traced_memory()
+        took, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert feed.outcome is FeedOutcome.TOO_LARGE

@@ -119,9 +119,9 @@ def test_news_without_a_date_is_news() -> None:
 
 def test_an_archive_does_not_flood_the_system() -> None:
     old = [loc(f"/{n}", "2019-05-05") for n in range(20_000)]
-    began = time.monotonic()
+    began = time.process_time()
     feed = parse(urlset(*old, loc("/new", "2026-03-10")))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert paths(feed) == ["/new"]
     assert feed.detail == "20000 older than 3 days"
 
@@ -234,18 +234,18 @@ def test_an_external_entity_is_not_read(tmp_path: Path) -> None:
 
 def test_billion_laughs_stay_small() -> None:
     lol = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
-    began = time.monotonic()
+    began = time.process_time()
     parse(f'<!DOCTYPE urlset [<!ENTITY l0 "haha">{lol}]>' + urlset(loc("/&l11;"), news("/a", title="&l11;")))
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
     "body", ["<urlset>" * 100_000, urlset(loc("/" + "a" * 3_000_000)), "<urlset>" + "<url><loc>" * 100_000]
 )
 def test_no_sitemap_takes_long(body: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     parse(body)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @given(st.text(alphabet=st.sampled_from("<>/&;:!?-[]\"' \nurlsetoca0129-TZ"), max_size=120), st.booleans())

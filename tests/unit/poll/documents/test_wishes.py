@@ -52,6 +52,6 @@ def test_a_feed_carries_its_wishes_title_and_language() -> None:
 
 @pytest.mark.parametrize("text", ["<skipHours>" * 300_000, "<skipHours" + " " * 1_000_000, "<ttl>" * 500_000])
 def test_wishes_without_end_take_no_time(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     wishes(text)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
