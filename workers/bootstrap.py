@@ -485,7 +485,7 @@ def make_pusher(settings: Settings) -> "tuple[Pusher, HttpPoster]":
 
 def measured_disk(settings: Settings) -> Room:
     """Return how much room there is on the disk under `data_dir`; of all else, nothing is held against it."""
-    from workers.operate.room import disk_free
+    from workers.operate.disk import disk_free
 
     return Room(disk_free=disk_free(settings.data_dir))
 

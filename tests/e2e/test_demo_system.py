@@ -10,7 +10,7 @@ import pytest
 
 from tests.systems import SAMPLE_LINKS, RunningSystem
 from tests.waiting import wait_until
-from workers.operate.memory import measure
+from workers.operate.memory import ProcessMemory, measure
 from workers.pipeline import QUEUES
 
 #: One worker process runs them all, and starts one system.
@@ -126,12 +126,29 @@ def test_memory_is_shown_by_process(system: RunningSystem) -> None:
 def test_workers_are_named_and_memory_is_bounded_and_the_pusher_comes_when_it_is_needed(system: RunningSystem) -> None:
     assert system.process is not None
     pid = system.process.pid
-    found = [one for one in measure(pid) if one.name != "watch"]  # a check that has ended a second later
+    found = fullest_beside_a_check(pid)
     assert {"supervisord", "postgres", "redis-server", "celery beat", "celery flower", "web"} <= {
         one.name for one in found
     }
-    resident = sum(one.pss_bytes if one.pss_bytes is not None else one.rss_bytes for one in found)
-    assert resident < 900e6, "\n".join(f"{one.name}: {one.pss_bytes}" for one in found)
+    figures = "\n".join(f"{one.name}: {one.pss_bytes}" for one in found)
+    assert resident(found) < 875e6, figures  # 900 MB are promised
     assert "push" not in {one.name for one in found}, "nobody is subscribed"
     assert system.ask("webhooks", "add", "http://127.0.0.1:9/").returncode == 0
     wait_until(lambda: "push" in {one.name for one in measure(pid)}, 20, "the pusher runs")
+
+
+def fullest_beside_a_check(pid: int) -> list[ProcessMemory]:
+    """Return the system at its largest while the workers are checked, from the check's start to its end."""
+    wait_until(lambda: checked(measure(pid)), 40, "the workers are checked")
+    samples = []
+    while checked(found := measure(pid)):
+        samples.append(found)
+    return max(samples, key=resident)
+
+
+def checked(found: list[ProcessMemory]) -> bool:
+    return "watch" in {one.name for one in found}
+
+
+def resident(found: list[ProcessMemory]) -> int:
+    return sum(one.rss_bytes if one.pss_bytes is None else one.pss_bytes for one in found)

@@ -30,7 +30,7 @@ from workers.deliver.stream import STREAM
 from workers.domain.intake import READ_ONLY, Intake
 from workers.domain.outcomes import Deferred, RetryReason, State
 from workers.fetch.stage import fetch_page
-from workers.operate import room
+from workers.operate import disk
 from workers.operate.room import redis_room
 from workers.store.ledger import Ledger
 from workers.store.room import has_room, note_pause, why_paused
@@ -84,7 +84,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def full(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
     """Folders whose disks are full."""
     folders: set[Path] = set()
-    monkeypatch.setattr(room, "disk_free", lambda folder: 0.0 if folder in folders else 1.0)
+    monkeypatch.setattr(disk, "disk_free", lambda folder: 0.0 if folder in folders else 1.0)
     return folders
 
 

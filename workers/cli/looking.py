@@ -26,9 +26,10 @@ from workers.domain.intake import Intake, Room, decide
 from workers.domain.outcomes import FeedOutcome
 from workers.domain.reasons import SENTENCES
 from workers.launch import check_files
+from workers.operate.disk import disk_free
 from workers.operate.lock import holder
 from workers.operate.memory import measure
-from workers.operate.room import disk_free, redis_room
+from workers.operate.room import redis_room
 from workers.pipeline import QUEUES
 from workers.poll.cadence import is_parked
 from workers.store.changes import changes_after, last_seq, ledger_id, stream_trouble

@@ -119,7 +119,7 @@ def _ready() -> Settings:
 
 
 def _become_celery(*arguments: str) -> NoReturn:
-    _become("celery", "--app", "workers.app", "--quiet", *arguments)
+    _become("workers.celery", *arguments)
 
 
 def _become(module: str, *arguments: str) -> NoReturn:
