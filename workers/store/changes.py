@@ -7,7 +7,7 @@ lock, numbers what is committed. `seq` has no gaps, never goes back, and everyth
 
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, and_, case, cast, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import JSONPATH, insert
 from sqlalchemy.engine import RowMapping
 
@@ -83,10 +83,15 @@ def changes_after(
 
     Of a topic: what is flagged with it, and what is not any more. With a least probability: what is flagged, with that
     topic or with any, at least so surely, and what lost a flag; a flag that fell below it and still stands is left out.
-    `unread`: each payload as the JSON that it is stored as, for who only hands it on.
+    `unread`: ids, the list of `unflagged` and the payload as the text that is written of them, for who only hands it
+    on: to make values of 500 and texts of these again took a fifth of a page.
     """
-    payload = change.c.told if unread else change.c.payload
-    query = select(*TOLD, payload.label("payload")).where(change.c.seq > after).order_by(change.c.seq).limit(limit)
+    query = (
+        select(*(UNREAD if unread else (*TOLD, change.c.payload)))
+        .where(change.c.seq > after)
+        .order_by(change.c.seq)
+        .limit(limit)
+    )
     if until is not None:
         query = query.where(change.c.seq <= until)
     for name, wanted in only.items():
@@ -102,6 +107,14 @@ def changes_after(
 
 #: What an event is made of, beside the payload.
 TOLD = [change.c[name] for name in ("seq", "event_id", "entry_id", "version", "type", "unflagged", "created_at")]
+
+#: The same and the payload, as they stand in JSON.
+UNREAD = [
+    *(change.c[name] for name in ("seq", "version", "type", "created_at")),
+    *(cast(change.c[name], Text).label(name) for name in ("event_id", "entry_id")),
+    cast(func.array_to_json(change.c.unflagged), Text).label("unflagged"),
+    change.c.told.label("payload"),
+]
 
 #: What of an article a reader may choose by.
 FACTS = {"language": change.c.language, "source": change.c.source_id, "country": change.c.country}

@@ -1,13 +1,15 @@
 """The change log over HTTP: pages from a cursor, at once or as soon as there is something."""
 
 import asyncio
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from isal import igzip
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import RowMapping
 from starlette.concurrency import run_in_threadpool
 
@@ -100,12 +102,18 @@ class Log:
                 country=wanted.country,
                 unread=True,
             )
-            versions = [(row["entry_id"], row["version"]) for row in rows]
-            texts = texts_of(connection, versions) if wanted.text else {}
+            texts = _texts_of(connection, rows) if wanted.text else itertools.repeat(None)
         frame = frame_of(ledger)
-        events = [(row["seq"], event_json(frame, row, texts.get(one))) for row, one in zip(rows, versions, strict=True)]
+        events = [(row["seq"], event_json(frame, row, text)) for row, text in zip(rows, texts, strict=False)]
         # a page that is not full has looked at everything up to `until`
         return Page(events, rows[-1]["seq"] if len(rows) == limit else max(after, until), newest)
+
+
+def _texts_of(connection: Connection, rows: Sequence[RowMapping]) -> list[str | None]:
+    """Return the text of each change's article, in the version that it tells of."""
+    versions = [(UUID(row["entry_id"]), row["version"]) for row in rows]
+    found = texts_of(connection, versions)
+    return [found.get(one) for one in versions]
 
 
 def change_routes(log: Log, newest: Newest, places: Places) -> APIRouter:
@@ -199,5 +207,5 @@ def event_json(frame: str, row: RowMapping, text: str | None) -> bytes:
     if text is not None:
         article = f'{article[:-1]},"text":{as_json(text).decode()}}}'
     time = row["created_at"].isoformat().replace("+00:00", "Z")
-    lost = as_json(row["unflagged"]).decode() if row["unflagged"] else "[]"
-    return (frame % (row["event_id"], row["type"], row["entry_id"], time, row["seq"], lost, article)).encode()
+    holes = (row["event_id"], row["type"], row["entry_id"], time, row["seq"], row["unflagged"], article)
+    return (frame % holes).encode()

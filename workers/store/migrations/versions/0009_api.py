@@ -39,6 +39,7 @@ COMMENT ON COLUMN change.told IS 'the payload as readers get it: writing it anew
 COMMENT ON COLUMN change.topics IS 'that the article is flagged with';
 CREATE INDEX ix_change_language ON change (language, entry_id);
 CREATE INDEX ix_change_country ON change (country, entry_id);
+CREATE INDEX ix_change_topics ON change USING gin (topics jsonb_path_ops);
 ALTER TABLE article ADD COLUMN words TSVECTOR GENERATED ALWAYS AS (
     to_tsvector('simple', regexp_replace(regexp_replace(
         "left"(title || ' ' || text, 100000) COLLATE pg_c_utf8,
