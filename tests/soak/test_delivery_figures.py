@@ -1,5 +1,6 @@
 """What readers of the change log are promised, in figures: nothing missed over 50 kills, and how soon it is seen."""
 
+import random
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,9 @@ from workers.deliver.stream import ChangeStream, connect
 from workers.domain.outcomes import State
 from workers.store.changes import last_seq
 
-KILLS, WRITERS, EACH = 50, 4, 250
+KILLS, WRITERS, EACH = 50, 4, 400
+#: A run is killed after it has read so many at most, and one at least: each kill meets a reader at work.
+MOST_READ = 8
 ARTICLES, A_SECOND = 300, 20
 
 
@@ -57,7 +60,7 @@ def test_a_consumer_that_is_killed_50_times_beside_four_writers_misses_nothing(
         subprocess.Popen([sys.executable, "-m", "tests.writing", *each], cwd=REPOSITORY, env=environment())
         for each in words
     ]
-    cursor, runs = tmp_path / "cursor.txt", []
+    cursor, runs, chance = tmp_path / "cursor.txt", [], random.Random(7)
     folder = tmp_path / "out"
     folder.mkdir()
     with serving(make_api(engine, list, "1", rate=0)) as address:
@@ -67,8 +70,9 @@ def test_a_consumer_that_is_killed_50_times_beside_four_writers_misses_nothing(
                 if kill == KILLS:
                     assert [one.wait(180) for one in started] == [0] * WRITERS
                     wait_until(lambda: cursor.exists() and int(cursor.read_text()) == WRITERS * EACH, 60)
-                else:
-                    time.sleep(0.3 + kill % 7 / 10)
+                else:  # at work: it has read something, and there is more
+                    few = chance.randint(1, MOST_READ)
+                    wait_until(lambda some=few, one=consumer: len(one.seqs) >= some, 60, "it reads")
                 runs.append(consumer.seqs)
                 consumer.kill()
         finally:
@@ -84,8 +88,9 @@ def test_a_consumer_that_is_killed_50_times_beside_four_writers_misses_nothing(
             assert seqs[0] <= seen + 1, "nothing was missed over the kill"
             seen = max(seen, seqs[-1])
     assert seen == WRITERS * EACH
+    assert all(runs), "each kill met a reader at work"
     again = sum(map(len, runs)) - seen
-    print(f"{KILLS} kills, {sum(map(bool, runs))} runs read something: {seen} changes, {again} of them twice")
+    print(f"{KILLS} kills of readers at work: {seen} changes, {again} of them twice")
 
 
 @pytest.mark.timeout(240)
