@@ -46,8 +46,9 @@ class Settings(BaseSettings):
     stream_url: SecretStr | None = Field(None, description="redis://... for the stream; default: the broker's, db 1.")
 
     # --- what listens. Loopback only: a proxy with TLS goes in front.
-    api_host: str = Field("127.0.0.1", description="Address of the API.")
+    api_host: str = Field("127.0.0.1", description="Address of the API; other than loopback only with keys.")
     api_port: int = Field(8710, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
+    api_rate: float = Field(100, ge=0, le=100_000, description="Requests a second of one reader of the API; 0: any.")
     flower_host: str = Field("127.0.0.1", description="Address of Flower.")
     flower_port: int = Field(5555, ge=0, le=65535, description="Port of Flower; 0 takes a free one.")
     flower_user: str = Field("operator", min_length=1, description="Name for Flower's basic auth.")

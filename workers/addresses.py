@@ -1,5 +1,6 @@
 """Where the servers are: the addresses that are set, else those of the servers that we bring."""
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from config.settings import Settings, changed
@@ -8,6 +9,14 @@ from workers.domain.errors import StartError
 if TYPE_CHECKING:
     from workers.operate.embedded_postgres import PostgresServer
     from workers.operate.embedded_redis import RedisServer
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether what listens there is reached from this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def database_url(settings: Settings) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from config.settings import Settings, load_settings
-from workers.addresses import database_url, located_stream, redis_url
+from workers.addresses import database_url, is_loopback, located_stream, redis_url
 from workers.domain.errors import ConfigError, StartError
 from workers.domain.intake import NO_EVICTION, Decision, Intake, Room, decide, may_evict
 from workers.domain.outcomes import Advanced, Failed, Outcome, QuarantineReason, State, Unchanged
@@ -27,13 +27,15 @@ from workers.telemetry import event
 # memory of the whole system.
 if TYPE_CHECKING:
     import redis
-    from fastapi import FastAPI
     from sqlalchemy import Engine
 
+    from workers.deliver.api.app import Api
     from workers.deliver.stream import ChangeStream
+    from workers.deliver.webhooks.stage import Pusher
     from workers.extract.contained import Contained
     from workers.fetch.http import HttpClient
     from workers.fetch.polite import Hosts, Outside, Robots
+    from workers.fetch.post import HttpPoster
     from workers.poll.cadence import Bounds
     from workers.store.ahead import Furthest
     from workers.store.ledger import Due, Ledger, Settled
@@ -462,9 +464,28 @@ def http_client(settings: Settings) -> "HttpClient":
     )
 
 
+def make_pusher(settings: Settings) -> "tuple[Pusher, HttpPoster]":
+    """Return what pushes changes to subscribers, over a pool of its own, and the way out that it takes."""
+    from workers.deliver.webhooks.stage import DEADLINE_S, MOST_AT_ONCE, THREADS, Pusher
+    from workers.fetch.post import HttpPoster
+    from workers.store.engine import make_engine
+    from workers.store.webhooks import WebhookBook
+
+    post = HttpPoster(
+        user_agent=settings.user_agent,
+        deadline_s=DEADLINE_S,
+        allowed=settings.allow_addresses,
+        ports=settings.fetch_ports,
+        clock=utc_now,
+        connections=MOST_AT_ONCE,
+    )
+    engine = make_engine(database_url(settings), role="push", pool_size=THREADS)
+    return Pusher(book=WebhookBook(engine), post=post, clock=utc_now), post
+
+
 def measured_disk(settings: Settings) -> Room:
     """Return how much room there is on the disk under `data_dir`; of all else, nothing is held against it."""
-    from workers.operate.room import disk_free
+    from workers.operate.disk import disk_free
 
     return Room(disk_free=disk_free(settings.data_dir))
 
@@ -510,9 +531,9 @@ def forget_steps() -> None:
     _steps = None
 
 
-def make_http_api(settings: Settings) -> "FastAPI":
+def make_http_api(settings: Settings) -> "Api":
     """Return the HTTP API over its own small pool; a reader's statement ends after 5 s, so none slows the intake."""
-    from workers.deliver.api import make_api
+    from workers.deliver.api.app import make_api
     from workers.store.engine import make_engine
 
     engine = make_engine(database_url(settings), role="api", statement_timeout_s=5, pool_size=5)
@@ -521,6 +542,26 @@ def make_http_api(settings: Settings) -> "FastAPI":
         engine,
         topics.current,
         VERSION,
+        open_without_keys=is_loopback(settings.api_host),
+        rate=settings.api_rate,
         silent_s=settings.beat_silence_s,
         own_disk=lambda: intake_of(settings, measured_disk(settings)).why,
     )
+
+
+def check_keys(settings: Settings) -> None:
+    """Return when the API may listen where it is told to. Raises StartError, with what to do, when it may not."""
+    from workers.store.engine import make_engine
+    from workers.store.keys import any_key
+
+    if is_loopback(settings.api_host):
+        return
+    engine = make_engine(database_url(settings), role="api", pool_size=1)
+    with engine.connect() as connection:
+        has_keys = any_key(connection)
+    engine.dispose()
+    if not has_keys:
+        raise StartError(
+            f"WIREWATCH_API_HOST: the API would be open to whoever reaches {settings.api_host}: make a key first with "
+            "`wirewatch keys create NAME` (an embedded store runs with `wirewatch run` on 127.0.0.1)"
+        )

@@ -11,12 +11,14 @@ from threading import Event, Thread
 from time import monotonic, sleep  # noqa: TID251  (waits for a process, which sends no event)
 
 import httpx
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings, changed, inherited_environment
 from config.sources import load_sources
 from config.topics import load_topics
 from workers.addresses import check_redis, database_url, embedded, located
-from workers.bootstrap import Steps
+from workers.bootstrap import Steps, check_keys
 from workers.domain.errors import ConfigError, Problem, StartError, Unavailable
 from workers.operate.embedded import runtime_path
 from workers.operate.programs import Program
@@ -26,17 +28,22 @@ from workers.store.engine import make_engine
 from workers.store.halves import Half
 from workers.store.migrate import migrate
 from workers.store.notes import write_note
+from workers.store.outage import is_away
+from workers.store.webhooks import any_webhook
 from workers.telemetry import configure_logging, event
 
-#: Who runs, in the order in which they are started; the last are stopped first.
+#: Who runs, in the order in which they are started; the last are stopped first. `push` waits for a subscription.
 SERVICES = {
     "worker-io": ["worker", "io"],
     "worker-cpu": ["worker", "cpu"],
     "relay": ["worker", "relay"],
+    "push": ["push"],
     "api": ["api"],
     "beat": ["beat"],
     "flower": ["flower"],
 }
+#: 60 MB that most never need: started as soon as somebody is subscribed, which is looked for so often.
+PUSH, LOOK_S = "push", 3.0
 START_TIMEOUT_S = 60.0
 #: The longest step in order is a fetch: 10 s until its host's turn and 30 s for the page. One that takes longer hangs.
 STOP_WAIT_S = 45
@@ -65,7 +72,7 @@ class System:
         return [
             f"{state.name} is {state.state}: {self.supervisor.tail(state.name, 600).strip()[-600:]}"
             for state in self.supervisor.states().values()
-            if state.state not in {"RUNNING", "STARTING"}
+            if state.state not in {"RUNNING", "STARTING"} and (state.name, state.state) != (PUSH, "STOPPED")
         ]
 
 
@@ -112,6 +119,7 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         # on a database of its own nobody else can be running; on a shared one older programs may
         migrate(engine, None if postgres is not None else Half.PRE)
         engine.dispose()
+        check_keys(full)
         steps = Steps(full)
         steps.take_up_sources()  # its topics the first sweep looks at
         system = System(full, supervisor)
@@ -120,9 +128,10 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         steps.close()
         say("starting workers, relay, API, beat and Flower")
         for name in SERVICES:
-            supervisor.start_program(name)
+            if name != PUSH:
+                supervisor.start_program(name)
         _wait_for_api(system)
-        with watched(full):
+        with watched(full), pushed(full, supervisor):
             yield system
         say("stopping")
 
@@ -177,6 +186,42 @@ def watched(settings: Settings) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+
+
+@contextmanager
+def pushed(settings: Settings, supervisor: Supervisor) -> Iterator[None]:
+    """Start the pusher once there is a subscription; from then on the supervisor keeps it running."""
+    ended = Event()
+
+    def start() -> None:
+        engine = make_engine(database_url(settings), role="launch", pool_size=1)
+        while not _is_pushed(engine, supervisor) and not ended.wait(LOOK_S):
+            pass
+
+    thread = Thread(target=start, name="push")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _is_pushed(engine: Engine, supervisor: Supervisor) -> bool:
+    """Start the pusher when there is a subscription; return whether that is done."""
+    try:
+        if not any_webhook(engine):
+            return False
+        supervisor.start_program(PUSH)
+    except Unavailable:  # supervisord stops, and we soon too
+        return False
+    except SQLAlchemyError as error:
+        if is_away(error):  # until the supervisor has brought the store back
+            return False
+        raise
+    finally:
+        engine.dispose()  # a connection costs the server 4 MB
+    return True
 
 
 def _end_with(check: "subprocess.Popen[bytes]", ended: Event) -> None:

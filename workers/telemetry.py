@@ -6,7 +6,14 @@ import re
 import sys
 from typing import Any, Literal
 
-import structlog
+# structlog takes rich in when it finds it, for tracebacks in colours: 4 MB in each process, whose logs are JSON.
+_rich = sys.modules.get("rich")
+sys.modules["rich"] = None  # type: ignore[assignment]  # Python has it that way: there is none
+import structlog  # noqa: E402
+
+del sys.modules["rich"]
+if _rich is not None:
+    sys.modules["rich"] = _rich
 
 #: Log events: one JSON line each, with the ids that belong to it.
 EVENTS = frozenset(
@@ -35,6 +42,12 @@ EVENTS = frozenset(
         "intake_resumed",
         "stream_unreachable",  # Redis did not take stream entries; the log keeps them, the next relay repeats them
         "stream_of_another_ledger",  # the stream is somebody else's and is left alone; an operator has to choose
+        "webhook_served",  # changes that a receiver took
+        "webhook_failed",  # a try that failed; the next one is due after `wait_s`
+        "webhook_dead_letter",  # a change that its receiver did not take for 3 days, or refused for an hour
+        "webhook_off",  # a subscription that failed for 5 days, or whose receiver is gone; an operator resumes it
+        "webhook_interrupted",  # the store went away under a push, or a bug: it goes on when its lease ends
+        "webhooks_wait",  # the store is away
         "stream_ahead_of_log",  # the stream knows later numbers than the log: a restored or copied database
     }
 )

@@ -19,9 +19,6 @@ from workers.addresses import database_url
 from workers.app import SETTINGS, app
 from workers.operate import signs
 from workers.pipeline import CANARY, Service, queues_of
-from workers.store.engine import make_engine
-from workers.store.outage import is_away
-from workers.store.ticks import count_replaced
 from workers.telemetry import configure_logging, event
 
 
@@ -62,6 +59,10 @@ def _send(queue: str, expires_s: float) -> bool:
 
 def _counted(settings: Settings, service: Service) -> bool:
     """Count a replacement before it is done: a store that cannot take this is away, and nobody could consume."""
+    from workers.store.engine import make_engine  # 25 MB that a worker in good health never needs, each minute
+    from workers.store.outage import is_away
+    from workers.store.ticks import count_replaced
+
     engine = make_engine(database_url(settings), role="watch")
     try:
         count_replaced(engine, service)

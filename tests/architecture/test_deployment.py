@@ -236,7 +236,7 @@ def test_ports_are_published_on_loopback_only(name: str) -> None:
 
 def test_only_what_needs_the_way_out_has_it() -> None:
     assert FILE["networks"]["inside"] == {"internal": True}
-    assert {name for name in ALL if ALL[name]["networks"] != ["inside"]} == {"worker-io", "api", "flower"}
+    assert {name for name in ALL if ALL[name]["networks"] != ["inside"]} == {"worker-io", "push", "api", "flower"}
 
 
 def test_images_of_others_are_pinned_to_a_patch_release_and_a_suite() -> None:

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 import uuid_utils.compat
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, event, insert, select
 
-from tests.making import bring, created_changes, discover, make_classified, make_flag
+from tests.making import bring, created_changes, discover, make_classified, make_flag, run_sql
 from tests.waiting import wait_until
 from workers.domain.outcomes import State
 from workers.store.changes import (
@@ -58,7 +58,7 @@ def test_concurrent_writers_and_a_reader_with_a_cursor_lose_nothing(engine: Engi
     ids = bring(engine, discover(engine, writers), State.CLASSIFIED)
     many = make_engine(database_url, role="test writers", pool_size=writers + 2)
     finished = threading.Event()
-    read: list[int] = []
+    read: list[UUID] = []
 
     def write(place: int) -> None:
         for version in range(2, 2 + each):
@@ -74,7 +74,7 @@ def test_concurrent_writers_and_a_reader_with_a_cursor_lose_nothing(engine: Engi
             relay(many)
             with many.connect() as connection:
                 page = changes_after(connection, after, 7)
-            read.extend(row["id"] for row in page)
+            read.extend(row["event_id"] for row in page)
             after = page[-1]["seq"] if page else after
             if last_round and not page:
                 return
@@ -86,7 +86,7 @@ def test_concurrent_writers_and_a_reader_with_a_cursor_lose_nothing(engine: Engi
         finished.set()
         reader.result(30)
     many.dispose()
-    assert sorted(read) == sorted(row.id for row in created_changes(engine))
+    assert sorted(read) == sorted(row.event_id for row in created_changes(engine))
     assert len(read) == writers * (each + 1)
     assert sequence(engine) == list(range(1, len(read) + 1))
 
@@ -231,3 +231,33 @@ def test_the_trouble_of_a_stream_is_kept_until_it_is_over(engine: Engine) -> Non
             note_stream_trouble(connection, trouble)
         with engine.connect() as connection:
             assert stream_trouble(connection) == trouble
+
+
+def test_a_page_of_a_topic_that_few_articles_have_looks_at_these_few(engine: Engine) -> None:
+    """With 5,000 changes of which 1 % have the topic, and not the 5,000."""
+    run_sql(
+        engine,
+        """
+        INSERT INTO source (id, name, url, language, country, owner, state_owned)
+             VALUES ('agency', 'n', 'u', 'en', 'GB', 'o', false);
+        INSERT INTO entry (id, source_id, url, url_key, host, feed, state, version)
+             SELECT uuidv7(), 'agency', 'u', n, 'agency.example', '{}', 'classified', 1
+               FROM generate_series(1, 5000) AS n;
+        INSERT INTO change (event_id, entry_id, version, type, payload)
+             SELECT uuidv7(), id, 1, 'created', jsonb_build_object('flags', jsonb_build_array(jsonb_build_object(
+                    'topic', CASE WHEN url_key::int % 100 = 0 THEN 'rare' ELSE 'common' END, 'flagged', true)))
+               FROM entry;
+        UPDATE change SET seq = id;
+        """,
+    )
+    run_sql(engine, "ANALYZE")
+    plans: list[str] = []
+
+    def explain(_connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        plans.extend(row[0] for row in cursor.connection.execute(f"EXPLAIN {statement}", parameters))
+
+    event.listen(engine, "before_cursor_execute", explain)
+    with engine.connect() as connection:
+        assert len(changes_after(connection, 0, 500, until=5_000, topic="rare")) == 50
+    event.remove(engine, "before_cursor_execute", explain)
+    assert "ix_change_topics" in "\n".join(plans), plans

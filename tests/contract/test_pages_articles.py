@@ -204,6 +204,7 @@ class TestClassified:
                 "owner": "Example Trust",
                 "state_owned": False,
             },
+            "story": str(one),
             "duplicate_of": None,
             "model": "test 1",
             "flags": [
@@ -319,6 +320,7 @@ class TestClassified:
         first = str(min(ids))
         told = {row.payload["id"]: row.payload["duplicate_of"] for row in created_changes(engine)}
         assert told == {str(one): None if str(one) == first else first for one in ids}
+        assert {row.payload["story"] for row in created_changes(engine)} == {first}
 
     def test_a_later_twin_names_the_earlier_one(self, engine: Engine) -> None:
         (early,) = bring(engine, discover(engine), State.CLASSIFIED, [make_classified(0, fingerprint="same")])

@@ -12,7 +12,9 @@ from tests.waiting import wait_until
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     data = tmp_path_factory.mktemp("demo") / "data"
     with RunningSystem(
-        ("demo", "--api-port", "0", "--flower-port", "0"), data, own_settings={"sources_file": data / "sources.yaml"}
+        ("demo", "--api-port", "0", "--flower-port", "0"),
+        data,
+        own_settings={"sources_file": data / "sources.yaml", "canary_s": 15},
     ) as running:
         running.wait_ready()
         wait_until(lambda: done(running), 60, "every sample link has its outcome")

@@ -86,7 +86,7 @@ def services(database_url: str, servers: Servers, tmp_path: Path) -> Iterator[No
         sweep_period_s=1,
         cpu_concurrency=1,
     )
-    celery = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet", "worker", "--loglevel", "warning"]
+    celery = [sys.executable, "-m", "workers.celery", "worker", "--loglevel", "warning"]
     cpu = [*celery, "--queues", "extract,classify", "--concurrency", "1", "--hostname", "cpu@%h"]
     commands = {
         "cpu": [*cpu, "--include", "workers.tasks,workers.warm,tests.poison", "--without-gossip", "--without-mingle"],

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from tests.conftest import Servers
 from tests.systems import COMMAND, REPOSITORY, environment
 from tests.waiting import wait_until
-from workers.deliver.api import health_problems
+from workers.deliver.api.operation import health_problems
 from workers.pipeline import Service, queues_of
 from workers.store.overview import pulse
 

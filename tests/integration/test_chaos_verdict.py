@@ -97,7 +97,7 @@ class _Log(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         after = int(self.path.split("after=")[1].split("&")[0])
         changes = [
-            {"seq": seq, "event_id": f"e{seq}", "type": "created", "article": {"id": f"a{seq}"}}
+            {"seq": seq, "id": f"e{seq}", "type": "wirewatch.article.created", "subject": f"a{seq}"}
             for seq in range(after + 1, min(after + 3, 6))
         ]
         body = json.dumps({"changes": changes, "next_after": changes[-1]["seq"] if changes else after}).encode()

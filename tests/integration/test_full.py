@@ -25,12 +25,12 @@ from workers import bootstrap, tasks
 from workers.addresses import redis_url
 from workers.app import app
 from workers.bootstrap import Steps
-from workers.deliver.api import make_api
+from workers.deliver.api.app import make_api
 from workers.deliver.stream import STREAM
 from workers.domain.intake import READ_ONLY, Intake
 from workers.domain.outcomes import Deferred, RetryReason, State
 from workers.fetch.stage import fetch_page
-from workers.operate import room
+from workers.operate import disk
 from workers.operate.room import redis_room
 from workers.store.ledger import Ledger
 from workers.store.room import has_room, note_pause, why_paused
@@ -84,7 +84,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def full(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
     """Folders whose disks are full."""
     folders: set[Path] = set()
-    monkeypatch.setattr(room, "disk_free", lambda folder: 0.0 if folder in folders else 1.0)
+    monkeypatch.setattr(disk, "disk_free", lambda folder: 0.0 if folder in folders else 1.0)
     return folders
 
 
@@ -140,7 +140,7 @@ def test_a_read_only_database_stops_everything_and_goes_on_by_itself(
 
 async def ask(transport: httpx.ASGITransport, one: UUID) -> tuple[httpx.Response, httpx.Response, httpx.Response]:
     verdict = {"topic": "sanctions", "verdict": "rejected", "analyst": "a desk"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         judged = await client.post(f"/v1/articles/{one}/verdicts", json=verdict)
         return await client.get("/healthz"), judged, await client.get("/metrics")
 

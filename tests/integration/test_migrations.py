@@ -123,7 +123,8 @@ SELECT id, 1, 'Title', 'Text', 'en', 0.9, url, '{{}}', 'full', 'test 1' FROM ent
 INSERT INTO flag (entry_id, version, topic, probability, flagged, evidence, pack_version, model)
 SELECT id, 1, 'sanctions', 0.9, true, '[]', '1', 'test 1' FROM entry WHERE state = 'classified';
 INSERT INTO change (seq, event_id, entry_id, version, type, payload)
-SELECT 1, uuidv7(), id, 1, 'created', jsonb_build_object('id', id, 'version', 1) FROM entry WHERE state = 'classified'
+SELECT 1, uuidv7(), id, 1, 'created', jsonb_build_object('id', id, 'version', 1, 'language', 'en') FROM entry
+ WHERE state = 'classified'
 """
 
 

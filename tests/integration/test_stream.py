@@ -84,10 +84,11 @@ def test_the_stream_carries_the_log_under_the_same_numbers(
     bring(engine, discover(engine), State.CLASSIFIED, [make_classified("مرز")])
     assert relay_changes(engine, stream) == 1
     ((key, event),) = entries(client)
-    assert (key, event["seq"], event["type"]) == ("1-0", 1, "created")
-    assert event["event_id"] == str(created_changes(engine)[0].event_id)
-    assert event["article"] == created_changes(engine)[0].payload
-    assert event["article"]["title"].endswith("مرز")
+    assert (key, event["seq"], event["type"]) == ("1-0", 1, "wirewatch.article.created")
+    assert event["id"] == str(created_changes(engine)[0].event_id)
+    assert event["source"] == f"urn:wirewatch:{stream.owner()}"
+    assert event["data"]["article"] == created_changes(engine)[0].payload
+    assert event["data"]["article"]["title"].endswith("مرز")
 
 
 def test_relaying_again_adds_nothing(engine: Engine, stream: ChangeStream, client: redis.Redis) -> None:

@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 
 from tests.integration.test_api import TOPICS, serving
 from tests.making import bring, count_of, discover, make_classified, make_flag
-from workers.deliver.api import make_api
-from workers.deliver.verdicts import LARGEST_BODY, Verdicts
+from workers.deliver.api.app import make_api
+from workers.deliver.api.bodies import LARGEST_BODY
+from workers.deliver.api.verdicts import Verdicts
 from workers.domain.outcomes import State
 
 GIVEN = {"topic": "sanctions", "verdict": "rejected", "analyst": "desk one"}
@@ -62,7 +63,7 @@ def test_what_is_no_verdict_is_refused_and_named(
 ) -> None:
     answer = api.post(path, json=GIVEN | change)
     assert answer.status_code == 422
-    assert answer.json()["detail"][0]["loc"] == ["body", field]
+    assert (answer.json()["errors"][0]["in"], answer.json()["errors"][0]["name"]) == ("body", field)
     assert count_of(engine, "verdict") == 0
 
 
@@ -87,7 +88,7 @@ def test_what_nobody_sees_is_left_out(
 def test_a_body_that_is_no_json_object_is_refused(api: httpx.Client, path: str, body: bytes) -> None:
     answer = api.post(path, content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 422
-    assert answer.json()["detail"][0]["loc"][0] == "body"
+    assert answer.json()["errors"][0]["in"] == "body"
 
 
 def test_the_largest_verdict_is_taken_and_a_larger_body_is_not_read_to_its_end(
@@ -124,7 +125,7 @@ def test_what_a_foreign_page_can_make_a_browser_send_is_refused(
 ) -> None:
     content = httpx.Request("POST", "http://x", json=GIVEN).content
     answer = api.post(path, content=content, headers={"content-type": kind} if kind else {})
-    assert (answer.status_code, answer.json()) == (415, {"detail": "the body must be application/json"})
+    assert (answer.status_code, answer.json()["detail"]) == (415, "the body must be application/json")
     asked = api.request(
         "OPTIONS", path, headers={"origin": "https://news.example", "access-control-request-method": "POST"}
     )
@@ -135,9 +136,9 @@ def test_what_a_foreign_page_can_make_a_browser_send_is_refused(
 def test_an_article_that_nobody_has_is_said_so(api: httpx.Client, path: str) -> None:
     nobody = f"/v1/articles/{uuid4()}/verdicts"
     for answer in (api.get(nobody), api.post(nobody, json=GIVEN)):
-        assert (answer.status_code, answer.json()) == (404, {"detail": "no classified article has this id"})
+        assert (answer.status_code, answer.json()["detail"]) == (404, "no classified article has this id")
     answer = api.post(path, json=GIVEN | {"version": 2})
-    assert (answer.status_code, answer.json()) == (404, {"detail": "no classified article has this id and version"})
+    assert (answer.status_code, answer.json()["detail"]) == (404, "no classified article has this id and version")
     assert api.post("/v1/articles/7/verdicts", json=GIVEN).status_code == 422
     assert api.post(path, params={"topic": "x"}, json=GIVEN).status_code == 422
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from workers.deliver.metrics import METRICS, render
+from workers.deliver.api.metrics import METRICS, render
 from workers.store.overview import Flow
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

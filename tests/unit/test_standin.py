@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.deliver.api import health_problems
+from workers.deliver.api.operation import health_problems
 from workers.standin import is_silent
 from workers.store.overview import Pulse
 

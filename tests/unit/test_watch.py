@@ -54,7 +54,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
     monkeypatch.setattr(app, "send_task", made.send_task)
     monkeypatch.setattr(signs, "kill", made.kill)
-    monkeypatch.setattr(watch, "count_replaced", lambda *_: None)
+    monkeypatch.setattr("workers.store.ticks.count_replaced", lambda *_: None)
     return made
 
 
@@ -85,7 +85,7 @@ def test_while_the_store_is_away_nobody_is_killed_nor_just_after(world: World, m
     monkeypatch.setattr(signs, "kill", world.kill)
     world.age(600, *QUEUES)
     assert not world.look(), "what cannot be counted is not done"
-    monkeypatch.setattr(watch, "count_replaced", lambda *_: None)
+    monkeypatch.setattr("workers.store.ticks.count_replaced", lambda *_: None)
     assert not world.look()
     assert world.killed == []
 

@@ -79,7 +79,7 @@ def demo_settings(data_dir: Path, server: NewsroomServer, *, api_port: int | Non
     return invented_settings(
         data_dir,
         server.sources(),
-        allow_addresses=[host_port],
+        allow_addresses=[*load_settings().allow_addresses, host_port],  # a receiver of webhooks beside it, too
         batch_size=8,
         api_port=api_port,
         flower_port=flower_port,
@@ -143,7 +143,7 @@ def watch(system: System, server: NewsroomServer, stopped: Event, *, limit_s: fl
                 found = overview(engine)
                 screen.stand(found.counts)
                 for change in _get(client, f"/v1/changes?after={after}")["changes"]:
-                    screen.show(change["article"], _article(client, change["article"]["id"]))
+                    screen.show(change["data"]["article"], _article(client, change["subject"]))
                     after = change["seq"]
                 waiting = unfinished(server.newsroom, ledger_rows(engine), found.sources)
                 waiting += [] if found.last_seq == after and not found.unnumbered else ["changes on their way"]

@@ -26,12 +26,13 @@ from workers.domain.intake import Intake, Room, decide
 from workers.domain.outcomes import FeedOutcome
 from workers.domain.reasons import SENTENCES
 from workers.launch import check_files
+from workers.operate.disk import disk_free
 from workers.operate.lock import holder
 from workers.operate.memory import measure
-from workers.operate.room import disk_free, redis_room
+from workers.operate.room import redis_room
 from workers.pipeline import QUEUES
 from workers.poll.cadence import is_parked
-from workers.store.changes import changes_after, last_seq, stream_trouble
+from workers.store.changes import changes_after, last_seq, ledger_id, stream_trouble
 from workers.store.migrate import check_ready, outstanding
 from workers.store.notes import read_notes
 from workers.store.overview import Overview, broken_invariants, overview
@@ -155,7 +156,8 @@ def tail(
 
 
 def _events(steps: Steps, lines: int, topic: str | None, *, follow: bool) -> Iterator[dict[str, Any]]:
-    with steps.engine.connect() as connection:
+    with steps.engine.begin() as connection:
+        ledger = ledger_id(connection)
         after = max(0, last_seq(connection) - lines)
     while True:
         try:
@@ -169,7 +171,7 @@ def _events(steps: Steps, lines: int, topic: str | None, *, follow: bool) -> Ite
             continue
         for row in rows:
             after = row["seq"]
-            yield event_of(row)
+            yield event_of(row, ledger)
         if not rows:
             if not follow:
                 return
@@ -177,7 +179,7 @@ def _events(steps: Steps, lines: int, topic: str | None, *, follow: bool) -> Ite
 
 
 def _line(event: dict[str, Any]) -> str:
-    article = event["article"]
+    article = event["data"]["article"]
     flags = " ".join(f"{flag['topic']}:{flag['probability']:.2f}" for flag in article["flags"] if flag["flagged"])
     when = (article["published"] or event["time"])[:16].replace("T", " ")
     source, language = article["source"]["id"], article["language"]
@@ -291,7 +293,7 @@ def _redis(settings: Settings) -> list[str]:
 
 
 def _schedule(settings: Settings) -> list[str]:
-    from workers.deliver.api import health_problems
+    from workers.deliver.api.operation import health_problems
 
     return _of_overview(settings, lambda found: health_problems(found, silent_s=settings.beat_silence_s))
 

@@ -23,7 +23,11 @@ FAMILIES = {
     "reextract": ("reextract",),
     "reclassify": ("reclassify",),
     "quarantine": ("quarantine",),
-    "services": ("migrate", "worker", "beat", "api", "flower"),
+    "export": ("export",),
+    "platforms": ("platforms",),
+    "keys": ("keys",),
+    "webhooks": ("webhooks",),
+    "services": ("migrate", "worker", "push", "beat", "api", "flower"),
 }
 
 

@@ -25,7 +25,7 @@ PRELOAD = {
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    for command in (migrate, worker, beat, api, flower):
+    for command in (migrate, worker, push, beat, api, flower):
         app.command(rich_help_panel="Services")(command)
 
 
@@ -62,6 +62,12 @@ def worker(
     )
 
 
+def push() -> None:
+    """Push changes to the subscribed webhooks, in the foreground."""
+    _ready()
+    _become("workers.push")
+
+
 def beat() -> None:
     """Run the scheduler in the foreground: ticks only, what is due lives in the store."""
     settings = _ready()
@@ -72,7 +78,9 @@ def beat() -> None:
 
 def api() -> None:
     """Run the HTTP API in the foreground."""
-    _ready()
+    from workers.bootstrap import check_keys
+
+    check_keys(_ready())
     _become("workers.web")
 
 
@@ -111,7 +119,7 @@ def _ready() -> Settings:
 
 
 def _become_celery(*arguments: str) -> NoReturn:
-    _become("celery", "--app", "workers.app", "--quiet", *arguments)
+    _become("workers.celery", *arguments)
 
 
 def _become(module: str, *arguments: str) -> NoReturn:

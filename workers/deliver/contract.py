@@ -131,7 +131,10 @@ class ArticleSummary(Shape):
     extractor: str = Field(description="As in `extraction`.")
     extraction: Extraction | None = None
     source: SourceReference
-    duplicate_of: UUID | None = Field(description="The article that had the same text first.")
+    story: UUID | None = Field(
+        default=None, description="The article that had the same text first, also when it is this one."
+    )
+    duplicate_of: UUID | None = Field(description="The same when it is another article; null: this one was first.")
     model: str
     flags: list[TopicFlag] = Field(description="Every topic with any evidence.")
     countries: list[Country] = Field(default=[], description="The one with the greatest share first.")
@@ -145,15 +148,37 @@ class FullArticle(ArticleSummary):
     text: str = Field(description="Paragraphs separated by a newline.")
 
 
-class Change(Shape):
-    """One event of the append-only change log."""
+class ToldArticle(ArticleSummary):
+    """The article as it was then, with its text for who asked for it; else that is at /v1/articles/{id}."""
 
-    seq: int = Field(description="The cursor: 1, 2, 3, ... without gaps.")
-    event_id: UUID = Field(description="Never changes; an event seen twice has the same one.")
-    type: Literal["created", "updated", "reclassified", "withdrawn"]
+    text: str | None = Field(default=None, description="Only when asked for: paragraphs separated by a newline.")
+
+
+class ChangeData(Shape):
+    """What an event tells."""
+
+    unflagged: list[str] = Field(description="Topics that the article lost: flagged before, not any more.")
+    article: ToldArticle
+
+
+class Change(Shape):
+    """One event of the append-only change log: CloudEvents 1.0 in structured JSON."""
+
+    specversion: Literal["1.0"] = Field(description="Of CloudEvents.")
+    id: UUID = Field(description="Never changes; an event seen twice has the same one.")
+    source: str = Field(description="`urn:wirewatch:` and the random id of the ledger; with `id` it is unique.")
+    type: Literal[
+        "wirewatch.article.created",
+        "wirewatch.article.updated",
+        "wirewatch.article.reclassified",
+        "wirewatch.article.withdrawn",
+    ]
+    subject: UUID = Field(description="The article's id.")
     time: datetime = Field(description="When the change was written. Not in the order of `seq`.")
-    unflagged: list[str] = Field(default=[], description="Topics that the article lost: flagged before, not any more.")
-    article: ArticleSummary = Field(description="The article as it was then; its text is at /v1/articles/{id}.")
+    datacontenttype: Literal["application/json"]
+    dataschema: str = Field(description="`urn:wirewatch:schema:change:1#data`: served at /v1/schemas/change-1.json.")
+    seq: int = Field(description="The cursor: 1, 2, 3, ... without gaps. An extension attribute of ours.")
+    data: ChangeData
 
 
 class Changes(Shape):
@@ -169,6 +194,22 @@ class Articles(Shape):
 
     articles: list[ArticleSummary]
     next_before: UUID | None = Field(description="Give this as `before` for the next page; null at the end.")
+
+
+class ToldVersion(Shape):
+    """One change of an article, and the article as it was then."""
+
+    id: UUID = Field(description="Of the event.")
+    seq: int | None = Field(description="Of the event; null for the moment until it has its number.")
+    type: Literal["created", "updated", "reclassified", "withdrawn"]
+    time: datetime = Field(description="When the change was written.")
+    article: FullArticle
+
+
+class Versions(Shape):
+    """What readers were told of one article."""
+
+    versions: list[ToldVersion] = Field(description="The newest first; of more than 100 the newest 100.")
 
 
 class Topic(Shape):
@@ -229,10 +270,23 @@ class Health(Shape):
 
     ok: bool
     problems: list[str]
+    notes: list[str] = Field(default=[], description="What an operator should know, and is no fault of the system.")
     last_seq: int
 
 
-class Problem(Shape):
-    """Why there is no answer."""
+class FieldProblem(Shape):
+    """What is wrong with one parameter, or one field of a body."""
 
+    where: str = Field(alias="in", description="query, path, header or body.")
+    name: str
     detail: str
+
+
+class Problem(Shape):
+    """Why there is no answer: problem details of RFC 9457, as application/problem+json."""
+
+    type: str = Field(description="Always `about:blank`: the status says what it is.")
+    title: str = Field(description="The status in words.")
+    status: int
+    detail: str = Field(description="Why, in a sentence.")
+    errors: list[FieldProblem] = Field(default=[], description="With 422: each parameter that is wrong.")

@@ -60,6 +60,6 @@ def _bring_up(connection: Connection, stream: ChangeStream, ledger: str) -> str 
         return "stream_ahead_of_log"
     after = max(reached, newest - stream.length)
     while rows := changes_after(connection, after, CHUNK):
-        stream.append(ledger, [event_of(row) for row in rows])
+        stream.append(ledger, [event_of(row, ledger) for row in rows])
         after = rows[-1]["seq"]
     return None

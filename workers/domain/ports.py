@@ -67,6 +67,14 @@ class Get(Protocol):
         ...
 
 
+class Post(Protocol):
+    """The same guarded way out, for what we send."""
+
+    async def __call__(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Response:
+        """Return the answer, of any status, without its body: redirects are not followed. Raises FetchFailed."""
+        ...
+
+
 class Session(Protocol):
     """The way out with manners, for one batch of work: robots.txt, one request at a time to a host, its spacing."""
 

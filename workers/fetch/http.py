@@ -6,7 +6,8 @@ one deadline over everything, redirects included; caps on raw and on decoded byt
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -35,12 +36,12 @@ def authorities() -> ssl.SSLContext:
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport with our backend underneath; keeps connections for a few seconds."""
 
-    def __init__(self, backend: GuardedBackend) -> None:
+    def __init__(self, backend: GuardedBackend, *, connections: int = 50) -> None:
         trusted = authorities()
         super().__init__(verify=trusted, trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=trusted,
-            max_connections=50,
+            max_connections=connections,
             max_keepalive_connections=20,
             keepalive_expiry=5,
             network_backend=backend,
@@ -103,23 +104,15 @@ class HttpClient:
         any_status: bool = False,
     ) -> Response:
         """See `ports.Get`. The deadline stands still while `before_hop` or `before_bytes` waits."""
-        try:
+        with told_as_endings(self._deadline_s):
             async with asyncio.timeout(self._deadline_s) as deadline:
                 sent = self._headers | dict(headers or {})
                 wish = _Wish(sent, accept, before_hop, before_bytes, first_bytes, any_status, deadline)
                 return await self._follow(url, hops, wish)
-        except TimeoutError as error:
-            raise FetchFailed(Deferred(RetryReason.TIMEOUT, f"not done after {self._deadline_s:g} s")) from error
-        except httpx.TimeoutException as error:
-            raise FetchFailed(Deferred(RetryReason.TIMEOUT, _said(error))) from error
-        except httpx.ProtocolError as error:
-            raise FetchFailed(Deferred(RetryReason.BROKEN_BODY, _said(error))) from error
-        except httpx.TransportError as error:
-            raise FetchFailed(Deferred(RetryReason.REFUSED, _said(error))) from error
 
     async def _follow(self, url: str, hops: tuple[Hop, ...], wish: _Wish) -> Response:
         while True:
-            target = _checked(hops[-1].url if hops else url)
+            target = checked(hops[-1].url if hops else url)
             patience = {"timeout": httpx.Timeout(self._deadline_s).as_dict()}
             request = httpx.Request("GET", target, headers=wish.headers, extensions=patience)
             response = await self._transport.handle_async_request(request)
@@ -196,6 +189,21 @@ class HttpClient:
             raise FetchFailed(Dropped(DropReason.TOO_LARGE, f"over {self._max_bytes} bytes"))
 
 
+@contextmanager
+def told_as_endings(deadline_s: float) -> Iterator[None]:
+    """Turn what a request can raise into FetchFailed."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise FetchFailed(Deferred(RetryReason.TIMEOUT, f"not done after {deadline_s:g} s")) from error
+    except httpx.TimeoutException as error:
+        raise FetchFailed(Deferred(RetryReason.TIMEOUT, _said(error))) from error
+    except httpx.ProtocolError as error:
+        raise FetchFailed(Deferred(RetryReason.BROKEN_BODY, _said(error))) from error
+    except httpx.TransportError as error:
+        raise FetchFailed(Deferred(RetryReason.REFUSED, _said(error))) from error
+
+
 async def _untimed(waiting: Awaitable[None], deadline: asyncio.Timeout) -> None:
     """Await with the clock stopped; it runs on when that is done."""
     loop, until = asyncio.get_running_loop(), deadline.when()
@@ -205,7 +213,7 @@ async def _untimed(waiting: Awaitable[None], deadline: asyncio.Timeout) -> None:
     deadline.reschedule(None if left is None else loop.time() + left)
 
 
-def _checked(url: str) -> httpx.URL:
+def checked(url: str) -> httpx.URL:
     """Return the parsed URL. Raises FetchFailed unless it is http or https, with a host, without credentials."""
     try:
         parsed = httpx.URL(url)
@@ -217,12 +225,12 @@ def _checked(url: str) -> httpx.URL:
 
 
 def _join(base: httpx.URL, location: str) -> httpx.URL:
-    """Return where a redirect leads. Raises FetchFailed as `_checked` does."""
+    """Return where a redirect leads. Raises FetchFailed as `checked` does."""
     try:
         joined = str(base.join(location))
     except (httpx.InvalidURL, ValueError) as error:
         raise FetchFailed(Dropped(DropReason.BAD_URL, f"redirect: {str(error)[:200]}")) from error
-    return _checked(joined)
+    return checked(joined)
 
 
 def _requested(url: str) -> str:

@@ -1,18 +1,13 @@
-"""How full the disk and Redis are, and whether Redis may throw away what it was given (edge)."""
+"""How full Redis is, and whether it may throw away what it was given (edge)."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import redis
 
 from workers.domain.errors import StartError
 from workers.domain.intake import NO_EVICTION, eviction_sentence, may_evict
-
-#: A larger disk counts as one of 100 GB: 5 % of 4 TB would be no emergency.
-DISK_THAT_COUNTS = 100 * 10**9
 
 #: Redis does not answer now and may later; as opposed to an answer that should not be.
 AWAY = (redis.ConnectionError, redis.TimeoutError)
@@ -27,13 +22,6 @@ class RedisRoom:
 
     free: float = 1.0  # share of `maxmemory`; 1 without one, and less than 0 when it was lowered below use
     policy: str = NO_EVICTION
-
-
-def disk_free(folder: Path) -> float:
-    """Return the share of the disk under a folder (or under the nearest one above it that exists) that is free."""
-    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
-    usage = shutil.disk_usage(there)
-    return min(1.0, usage.free / min(usage.total, DISK_THAT_COUNTS))
 
 
 def redis_room(client: redis.Redis) -> RedisRoom:

@@ -81,8 +81,9 @@ def published_of(engine: Engine, claim: Claim) -> dict[UUID, Article]:
 
 def _articles(engine: Engine, claim: Claim, version: ColumnElement[int]) -> list[tuple[Entry, Article]]:
     entries = {one.id: one for one in claim.entries}
+    columns = [article.c[name] for name in ("entry_id", *Article.__dataclass_fields__)]
     query = (
-        select(article)
+        select(*columns)
         .join(entry, and_(entry.c.id == article.c.entry_id, article.c.version == version))
         .where(entry.c.id.in_(list(entries)))
     )
@@ -203,6 +204,7 @@ def snapshot(one: Entry, value: Classified, first: UUID) -> dict[str, Any]:
             "owner": one.source.owner,
             "state_owned": one.source.state_owned,
         },
+        "story": str(first),
         "duplicate_of": None if first == one.id else str(first),
         **classification_json(value.classification),
     }

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     Float,
     ForeignKey,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from workers.domain.outcomes import DropReason, QuarantineReason, State
 from workers.domain.values import Band
@@ -46,6 +47,18 @@ IN_FLIGHT = tuple(state for state in State if not state.is_final)
 def _one_of(column: str, words: list[str]) -> str:
     return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
 
+
+#: What is neither letter nor digit nor ASCII, without the marks that stand in words. Every locale is to find the same.
+BREAKS = r"[^[:alnum:]\u0001-\u007f\u0300-\u036f\u0900-\u0963\u0966-\u0dff]"
+#: Scripts that are written without spaces between words: Thai and Lao, Burmese, Khmer, kana, Han.
+UNSPACED = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+# as the database shows these, so that a test can compare
+WORDS = (
+    "to_tsvector('simple'::regconfig, regexp_replace(regexp_replace("
+    """("left"(((title || ' '::text) || text), 100000) COLLATE pg_c_utf8), """
+    rf"'{BREAKS}'::text, ' '::text, 'g'::text), '({UNSPACED})'::text, ' \1 '::text, 'g'::text))"
+)
+TOPICS = """jsonb_path_query_array(payload, '$."flags"[*]?(@."flagged" == true)."topic"'::jsonpath)"""
 
 source = Table(
     "source",
@@ -253,7 +266,9 @@ article = Table(
         comment="hashes of the repeated blocks that were taken out of the text",
     ),
     Column("extracted_at", Time, nullable=False, server_default=func.now()),
+    Column("words", TSVECTOR, Computed(WORDS, persisted=True), comment="for the search"),
     PrimaryKeyConstraint("entry_id", "version"),
+    Index("ix_article_words", "words", postgresql_using="gin"),
 )
 
 story = Table(
@@ -312,9 +327,24 @@ change = Table(
         comment="topics of the change before that are not flagged any more",
     ),
     Column("created_at", Time, nullable=False, server_default=func.now()),
+    # what readers choose by, beside the payload: reading that for each row that is passed over takes ten times as long
+    Column("language", Text, Computed("payload ->> 'language'::text", persisted=True)),
+    Column("source_id", Text, Computed("(payload -> 'source'::text) ->> 'id'::text", persisted=True)),
+    Column("country", Text, Computed("(payload -> 'source'::text) ->> 'country'::text", persisted=True)),
+    Column("topics", JSONB, Computed(TOPICS, persisted=True), comment="that the article is flagged with"),
+    Column(
+        "told",
+        Text,
+        Computed("payload::text", persisted=True),
+        comment="the payload as readers get it: writing it anew for each took most of a page",
+    ),
     UniqueConstraint("entry_id", "version", "revision"),
     CheckConstraint(_one_of("type", ["created", "updated", "reclassified", "withdrawn"]), "type"),
     Index("ix_change_unnumbered", "id", postgresql_where=text("seq IS NULL")),
+    Index("ix_change_language", "language", "entry_id"),  # entry ids are in the order of time
+    Index("ix_change_country", "country", "entry_id"),
+    # a page of a topic that few articles have reads these few, and not the 10,000 that it looks at
+    Index("ix_change_topics", "topics", postgresql_using="gin", postgresql_ops={"topics": "jsonb_path_ops"}),
     Index(
         "ix_change_unflagged", "unflagged", postgresql_using="gin", postgresql_where=text("cardinality(unflagged) > 0")
     ),
@@ -353,4 +383,76 @@ verdict = Table(
     Column("model", Text),
     CheckConstraint(_one_of("verdict", ["confirmed", "rejected"]), "verdict"),
     Index("ix_verdict_entry_id", "entry_id", "topic"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", Text, nullable=False, comment="whose it is, in the operator's words"),
+    Column("prefix", Text, nullable=False, unique=True, comment="how it begins: by this people name it"),
+    Column("sha256", Text, nullable=False, unique=True, comment="hex, of the whole key, which is kept nowhere"),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("created_at", Time, nullable=False, server_default=func.now()),
+    Column("expires_at", Time),
+    Column("revoked_at", Time),
+    CheckConstraint("scopes <@ ARRAY['read', 'replay', 'admin'] AND cardinality(scopes) > 0", "scopes"),
+)
+
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column(
+        "filters",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="topic, language, source, country, min_probability: as of the change log",
+    ),
+    Column("with_text", Boolean, nullable=False, server_default=text("false")),
+    Column("secret", Text, nullable=False),
+    Column("previous_secret", Text, comment="signs too, until previous_until"),
+    Column("previous_until", Time),
+    Column("created_at", Time, nullable=False, server_default=func.now()),
+    Column(
+        "state", Text, nullable=False, server_default=text("'active'"), comment="paused: by an operator; off: by us"
+    ),
+    # how far it has come
+    Column(
+        "cursor",
+        BigInteger,
+        nullable=False,
+        comment="the last seq that is done with: delivered, not asked for, or a dead letter",
+    ),
+    Column(
+        "attempt",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="tries of the change that comes next, all failed",
+    ),
+    Column("attempt_since", Time, comment="the first of them"),
+    Column("failing_since", Time, comment="the first failure since the last success"),
+    Column("not_before", Time, nullable=False, server_default=func.now()),
+    # who pushes
+    Column("lease_token", Uuid),
+    Column("lease_until", Time),
+    # what happened last
+    Column("last_status", Integer),
+    Column("last_error", Text, nullable=False, server_default=text("''")),
+    Column("delivered_at", Time),
+    CheckConstraint(_one_of("state", ["active", "paused", "off"]), "state"),
+)
+
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("webhook_id", BigInteger, ForeignKey("webhook.id", ondelete="CASCADE"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Time, nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("webhook_id", "seq"),
 )

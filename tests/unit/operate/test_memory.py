@@ -16,7 +16,7 @@ from workers.operate.memory import role
             ["/v/bin/python", "/v/bin/celery", "-A", "workers.app", "worker", "--queues=extract"],
             "celery worker extract",
         ),
-        (["python", "-m", "celery", "beat"], "celery beat"),
+        (["python", "-m", "workers.celery", "beat"], "celery beat"),
         (["python", "-W", "error", "-m", "uvicorn", "workers.api:app"], "uvicorn"),
         (["/v/bin/python", "/v/bin/wirewatch", "demo", "--once"], "wirewatch demo"),
         (["python", "-c", "pass"], "python"),

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from workers.operate import room
-from workers.operate.room import RedisRoom, disk_free, redis_room
+from workers.operate import disk
+from workers.operate.disk import disk_free
+from workers.operate.room import RedisRoom, redis_room
 
 GB = 10**9
 
@@ -31,7 +32,7 @@ def test_the_share_of_the_disk_that_is_free(
         asked.append(folder)
         return SimpleNamespace(total=total, free=free)
 
-    monkeypatch.setattr(room.shutil, "disk_usage", usage)
+    monkeypatch.setattr(disk.shutil, "disk_usage", usage)
     assert disk_free(tmp_path / "not" / "made" / "yet") == share
     assert asked == [tmp_path]
 

@@ -24,7 +24,7 @@ def read_on(url: str, folder: Path) -> int:
     after = int(cursor.read_text()) if cursor.exists() else 0
     with urlopen(f"{url}/v1/changes?after={after}&limit=100", timeout=10) as answer:  # noqa: S310  (our own API)
         found = json.load(answer)
-    lines = [f"{one['seq']} {one['event_id']} {one['article']['id']} {one['type']}\n" for one in found["changes"]]
+    lines = [f"{one['seq']} {one['id']} {one['subject']} {one['type'].rsplit('.', 1)[1]}\n" for one in found["changes"]]
     with events.open("a", encoding="ascii") as file:
         file.write("".join(lines))
     fresh = folder / "cursor.new"

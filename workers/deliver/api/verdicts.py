@@ -1,4 +1,4 @@
-"""Verdicts over HTTP: the routes, their shapes, and what a body must be before it is read as one."""
+"""Verdicts over HTTP: the routes and their shapes."""
 
 import unicodedata
 from collections.abc import Callable
@@ -6,20 +6,17 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, HTTPException, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import Engine
-from starlette.requests import ClientDisconnect
 
+from workers.deliver.api.bodies import UNREADABLE, body_of, described
+from workers.deliver.api.refusals import NO_ARTICLE, refuse_unknown
 from workers.deliver.contract import Problem, Shape
-from workers.deliver.refusals import NO_ARTICLE, refuse_unknown
 from workers.store.reading import article_by_id
 from workers.store.verdicts import LONGEST_NAME, Verdict, is_name, verdicts_of, write_verdict
 
-#: Bytes of a body: a note of 2,000 letters of four bytes each, escaped in JSON, and room for the rest.
-LARGEST_BODY = 32_768
 #: Verdicts of one article that are listed.
 MOST = 500
 
@@ -100,19 +97,7 @@ class Verdicts(Shape):
     verdicts: list[StoredVerdict]
 
 
-#: The body is read by hand, so that it is bounded and typed before it is parsed; the contract is told of it here.
-REQUEST_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": GivenVerdict.model_json_schema()}},
-    }
-}
-
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No such article."}}
-UNREADABLE: dict[int | str, dict[str, Any]] = {
-    413: {"model": Problem, "description": "The body is too large."},
-    415: {"model": Problem, "description": "The body is not declared as application/json."},
-}
 
 
 def verdict_routes(engine: Engine, topics: Callable[[], list[dict[str, Any]]]) -> APIRouter:
@@ -132,9 +117,9 @@ def verdict_routes(engine: Engine, topics: Callable[[], list[dict[str, Any]]]) -
         status_code=201,
         response_model=StoredVerdict,
         responses=MISSING | UNREADABLE,
-        openapi_extra=REQUEST_BODY,
+        openapi_extra=described(GivenVerdict),
     )
-    def judge(article_id: UUID, given: Annotated[GivenVerdict, Depends(given_verdict)]) -> JSONResponse:
+    def judge(article_id: UUID, given: Annotated[GivenVerdict, Depends(body_of(GivenVerdict))]) -> JSONResponse:
         """Keep what an analyst says of one topic of an article. Nothing is replaced: the newest word counts."""
         with engine.connect() as connection:
             refuse_unknown(connection, given.topic, topics(), "body")
@@ -152,29 +137,3 @@ def verdict_routes(engine: Engine, topics: Callable[[], list[dict[str, Any]]]) -
         return JSONResponse(stored, 201)
 
     return router
-
-
-async def given_verdict(request: Request) -> GivenVerdict:
-    """Return the verdict in a request's body.
-
-    Raises HTTPException with 415 for a body that is not declared as JSON, 413 for one that is too large, 400 for one
-    that broke off; RequestValidationError for one that is no verdict.
-
-    A page of another origin can make a browser send a form or plain text to a loopback address, but not JSON: for that
-    the browser asks this server first, which never says yes. Who may write at all is for keys to say (issue 7).
-    """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415, "the body must be application/json")
-    body = bytearray()
-    try:
-        async for part in request.stream():
-            body += part
-            if len(body) > LARGEST_BODY:
-                raise HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes", {"connection": "close"})
-    except ClientDisconnect as error:
-        raise HTTPException(400, "the body broke off") from error  # for nobody; without it this would be a bug of ours
-    try:
-        return GivenVerdict.model_validate_json(bytes(body))
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in problems]) from error

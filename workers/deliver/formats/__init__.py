@@ -1,0 +1,1 @@
+"""What other systems read: a change or an article in their formats. Pure."""

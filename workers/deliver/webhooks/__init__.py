@@ -1,0 +1,1 @@
+"""Changes pushed to receivers: in order, at least once, signed."""
