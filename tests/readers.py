@@ -13,9 +13,9 @@ def answers_of(app: FastAPI, paths: Iterable[str]) -> list[Any]:
 
     async def ask() -> list[Any]:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answers = [await client.get(path) for path in paths]
-            assert [one.status_code for one in answers] == [200] * len(answers)
+            assert [one.status_code for one in answers] == [200] * len(answers), answers[-1].text
             return [one.json() for one in answers]
 
     return asyncio.run(ask())

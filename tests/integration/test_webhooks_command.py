@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 import typer
+from rich.console import Console
 from sqlalchemy import Engine
 from standardwebhooks import Webhook
 from typer.testing import CliRunner
@@ -42,7 +43,7 @@ def ask(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> C
     """Run a command of the family in this process, and return what it said."""
     monkeypatch.setenv("WIREWATCH_DATABASE_URL", database_url)
     monkeypatch.setenv("WIREWATCH_TOPICS_DIR", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(cli, "console", Console(highlight=False, width=200))
     shutil.copy(REPOSITORY / "config" / "topics" / "border-cooperation.yaml", tmp_path)
     root = typer.Typer()
     root.callback()(lambda: None)

@@ -20,7 +20,7 @@ SELECT source_id, state || CASE state WHEN 'dropped' THEN ':' || reason WHEN 'qu
   FROM entry GROUP BY 1, 2
 """
 UPDATES = """
-SELECT source_id, count(*) FROM change JOIN entry ON entry.id = entry_id WHERE type = 'updated' GROUP BY 1
+SELECT entry.source_id, count(*) FROM change JOIN entry ON entry.id = entry_id WHERE type = 'updated' GROUP BY 1
 """
 SOURCES = "SELECT id, last_outcome, coalesce(address, url) FROM source"
 WHOLE = {
