@@ -98,12 +98,12 @@ def check(path: TextPath, told: Sequence[Told]) -> None:
     assert len(ids) == len(told), "every article has its entry"
     log = path.changes()
     assert [one["seq"] for one in log] == list(range(1, len(log) + 1))
-    by_id = {one["article"]["id"]: one for one in log}
+    by_id = {one["data"]["article"]["id"]: one for one in log}
     articles = path.articles([ids[one.number] for one in told])
     for one, article in zip(told, articles, strict=True):
         assert article["title"] == one.expected_title, (one.number, one.title)
         assert article["text"] == one.expected_text, (one.number, one.texts)
-        assert by_id[article["id"]]["article"]["title"] == article["title"]
+        assert by_id[article["id"]]["data"]["article"]["title"] == article["title"]
         for span in spans(article):
             assert article[span["field"]][span["start"] : span["end"]] == span["text"], (one.number, span)
     assert any(flag["evidence"] for one in articles for flag in one["flags"]), "there are spans to look at"

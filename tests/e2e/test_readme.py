@@ -96,6 +96,7 @@ def test_every_command_in_the_text_is_tried_somewhere() -> None:
         "wirewatch sources check URL": "tests/integration/test_sources_commands.py",
         "wirewatch sources import FILE.opml": "tests/integration/test_sources_commands.py",
         "wirewatch run": "tests/e2e/test_run.py",
+        "wirewatch export --format csv --output FILE": "tests/integration/test_export_command.py",
         "wirewatch keys create NAME": "tests/integration/test_api_keys.py",
         "wirewatch webhooks add URL": "tests/integration/test_webhooks_command.py",
     }

@@ -126,7 +126,7 @@ def test_dates_are_believed_or_left_out_and_change_nothing_else(engine: Engine, 
     api = make_http_api(desk.settings)
     first = read_changes(api)
     assert [one["seq"] for one in first] == list(range(1, len(DATES) + 1)), "each link has its number, in order"
-    found = {int(re.findall(r"\d+$", one["article"]["url"])[0]): one["article"] for one in first}
+    found = {int(re.findall(r"\d+$", one["data"]["article"]["url"])[0]): one["data"]["article"] for one in first}
     for place, (text, expected) in enumerate(DATES):
         said = found[place]["published"]
         at = datetime.fromisoformat(said) if said else None
