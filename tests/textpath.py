@@ -132,6 +132,7 @@ def text_path(
     monkeypatch.setattr(bootstrap, "contained", Reader)
     settings = changed(
         Settings(),
+        api_rate=0,  # thousands of articles are asked for at once
         database_url=SecretStr(database_url),
         stream_url=servers.redis.broker_url.replace("virtual_host=0", "virtual_host=3"),
         revisit_after_s=[],
