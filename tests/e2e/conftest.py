@@ -14,7 +14,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     with RunningSystem(
         ("demo", "--api-port", "0", "--flower-port", "0"),
         data,
-        own_settings={"sources_file": data / "sources.yaml", "canary_s": 15},
+        settings={"canary_s": 15},  # workers are checked four times a minute
+        own_settings={"sources_file": data / "sources.yaml"},
     ) as running:
         running.wait_ready()
         wait_until(lambda: done(running), 60, "every sample link has its outcome")

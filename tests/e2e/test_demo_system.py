@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import httpx
 import pytest
@@ -21,6 +21,12 @@ pytestmark = pytest.mark.xdist_group("demo")
 def api(system: RunningSystem) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=system.address("API"), trust_env=False, timeout=10) as client:
         yield client
+
+
+def test_one_process_runs_this_group(request: pytest.FixtureRequest, worker_id: str) -> None:
+    assert worker_id == "master" or request.node.nodeid.endswith("@demo"), (
+        "groups do nothing: a system for each process"
+    )
 
 
 def test_status_shows_a_ledger_that_balances(system: RunningSystem) -> None:
@@ -70,11 +76,14 @@ def test_flower_asks_for_a_password_and_lets_nobody_act(system: RunningSystem) -
         for path in ("/", "/workers", "/tasks", "/broker", "/api/workers", "/api/tasks"):
             assert anyone.get(path).status_code == 401, path
         operator = httpx.BasicAuth("operator", password[1])
-        queues = anyone.get("/broker", auth=operator)
-        assert queues.status_code == 200
-        assert all(queue in queues.text for queue in QUEUES)
-        workers = anyone.get("/workers", auth=operator).text
-        assert all(f"{service}@" in workers for service in ("io", "cpu", "relay"))
+
+        def named(path: str, names: Iterable[str]) -> bool:
+            answer = anyone.get(path, auth=operator)
+            assert answer.status_code == 200
+            return all(name in answer.text for name in names)
+
+        wait_until(lambda: named("/broker", QUEUES), 30, "every worker has told Flower its queues")
+        wait_until(lambda: named("/workers", ("io@", "cpu@", "relay@")), 30, "Flower knows the workers")
         for path in ("/api/worker/shutdown/io@x", "/api/task/async-apply/sweep", "/api/worker/pool/restart/io@x"):
             assert anyone.post(path, auth=operator, json={"args": []}).status_code in {403, 405}, path
 
