@@ -43,7 +43,7 @@ test: $(READY) ## all tests, on real servers
 
 .PHONY: soak
 soak: $(READY) ## 10,000 articles under 110 faults, and the longer proofs: nothing lost, nothing twice (30 minutes)
-	@$(BIN)/wirewatch chaos --seed 1 --seconds 660 --every-s 6 --articles 10000
+	@$(BIN)/wirewatch chaos --seed 1 --seconds 610 --every-s 5.5 --articles 10000
 	@$(BIN)/python -m pytest tests/soak
 
 .PHONY: check
