@@ -80,9 +80,10 @@ bench-outside: $(READY) ## CPU a poll and a page, beside a bare httpx loop (5 mi
 	@$(BIN)/python -m pytest --full-length -s tests/integration/test_host_spacing.py
 
 .PHONY: bench-delivery
-bench-delivery: $(READY) ## pages of the API at 10,000 and 100,000 articles, commit to reader and to webhook, the OpenAPI document (10 minutes)
+bench-delivery: $(READY) ## pages of the API at 10,000 and 100,000 articles, commit to reader and to webhook, the OpenAPI document, a browser, 20 readers beside the intake (14 minutes)
 	@$(BIN)/python benchmarks/delivery.py --small 10000 --articles 100000
 	@$(BIN)/python -m pytest -n0 -s tests/delivery
+	@$(BIN)/python benchmarks/readers.py
 
 .PHONY: eval
 eval: $(READY) ## figures of classification, extraction and feeds over ../shared/data, when it is there

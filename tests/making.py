@@ -19,7 +19,7 @@ MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 NEXT = {State.DISCOVERED: State.FETCHED, State.FETCHED: State.EXTRACTED, State.EXTRACTED: State.CLASSIFIED}
 
 
-def make_source(name: str = "agency", **facts: Any) -> Source:
+def make_source(name: str = "agency", /, **facts: Any) -> Source:
     """Return a source of a made-up agency."""
     given: dict[str, Any] = {
         "id": name,

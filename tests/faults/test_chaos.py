@@ -9,7 +9,7 @@ from tests.systems import RunningSystem
 from workers.operate.chaos.schedule import KINDS, schedule
 
 #: Three seeds share a minute of faults. The last is also run without the sweeper.
-SEEDS = (1, 2, 129)
+SEEDS = (2, 43, 1561)
 SECONDS, EVERY_S, ARTICLES = 20, 2, 150
 
 

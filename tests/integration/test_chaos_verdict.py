@@ -31,7 +31,8 @@ def drained(engine: Engine) -> Engine:
 
 
 def judged(engine: Engine, **given: Any) -> list[str]:
-    readers: dict[str, Any] = {"kept": log(engine), "stream": [seq for seq, *_ in log(engine)]}
+    truth = log(engine)
+    readers: dict[str, Any] = {"kept": truth, "stream": [seq for seq, *_ in truth], "pushed": truth}
     return problems(engine, **({"articles": COUNT} | readers | given))
 
 
@@ -63,7 +64,8 @@ def test_each_broken_promise_is_told(name: str, drained: Engine) -> None:
     statement, words = BREAKS[name]
     readers = log(drained)
     run_sql(drained, statement)
-    assert any(words in one for one in judged(drained, kept=readers)), judged(drained)
+    found = judged(drained, kept=readers, pushed=readers)
+    assert any(words in one for one in found), found
 
 
 def test_an_article_that_nobody_discovered_is_told(drained: Engine) -> None:
@@ -75,6 +77,13 @@ def test_what_a_reader_misses_or_invents_is_told(drained: Engine) -> None:
     assert "misses 1 of 4" in judged(drained, kept=truth[1:])[0]
     assert "has 1 changes that the log has not" in judged(drained, kept=[*truth, (5, "e", "a", "created")])[0]
     assert judged(drained, stream=[1, 2, 4]) == ["the stream is not the log"]
+
+
+def test_what_a_webhook_is_not_sent_or_out_of_order_is_told(drained: Engine) -> None:
+    one, two, three, four = truth = log(drained)
+    assert judged(drained, pushed=[one, one, two, one, two, three, four, three]) == [], "from an earlier one on, again"
+    assert "the webhook misses 1 of 4" in judged(drained, pushed=truth[:3])[0]
+    assert judged(drained, pushed=[one, three, two, three, four]) == ["the webhook was sent changes out of order"]
 
 
 def test_a_claim_of_a_process_that_died_counts_as_a_run(engine: Engine) -> None:

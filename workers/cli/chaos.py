@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from secrets import token_bytes
 from time import monotonic
 from typing import Annotated, Any
 from urllib.request import urlopen
@@ -20,14 +21,17 @@ from workers.addresses import database_url, redis_url
 from workers.cli.demo import invented_settings
 from workers.cli.system import say, stop_signals
 from workers.deliver.stream import STREAM
+from workers.deliver.webhooks.signing import SECRET_BYTES, secret_of
 from workers.domain.errors import StartError, WirewatchError
 from workers.launch import System, running
 from workers.operate.chaos.consumer import kept
 from workers.operate.chaos.driver import Consumer, Driver
 from workers.operate.chaos.newsroom import host_of, sources
+from workers.operate.chaos.receiver import Receiver
 from workers.operate.chaos.schedule import consumer_kills, schedule
 from workers.operate.chaos.verdict import STEPS, doubled, install, problems, standing
 from workers.store.engine import make_engine
+from workers.store.webhooks import add_webhook
 
 HOSTS = 50
 
@@ -58,10 +62,13 @@ def chaos(
     with ExitStack() as stack:
         stopped = stack.enter_context(stop_signals())
         port = stack.enter_context(newsroom(articles, seconds))
-        system = stack.enter_context(running(chaos_settings(data_dir, port), say))
+        receiver = stack.enter_context(Receiver())
+        system = stack.enter_context(running(chaos_settings(data_dir, port, receiver.pair), say))
         engine = make_engine(database_url(system.settings), role="chaos")
         stack.callback(engine.dispose)
         install(engine, sweeper=not no_sweeper)
+        secret = secret_of(token_bytes(SECRET_BYTES))
+        add_webhook(engine, f"http://{receiver.pair}/", filters={}, with_text=False, secret=secret)
         folder = data_dir / "consumer"
         folder.mkdir()
         consumer = stack.enter_context(Consumer(system.api_url, folder, inherited_environment()))
@@ -73,23 +80,24 @@ def chaos(
         say("the last fault is over; waiting until everything has ended")
         over = monotonic()
         while monotonic() - over < drain_s and not stopped.wait(0.2):
-            if is_drained(system, engine, folder, articles):
+            if is_drained(system, engine, folder, articles, receiver):
                 break
         if stopped.is_set():
             raise PromiseBrokenError("stopped before everything had ended: nothing is proved")
         took = monotonic() - over
-        print(line(engine, articles, driver, consumer, folder, took), flush=True)
-        broken = problems(engine, articles=articles, kept=kept(folder), stream=in_stream(system.settings))
+        print(line(engine, articles, driver, consumer, folder, receiver, took), flush=True)
+        stream = in_stream(system.settings)
+        broken = problems(engine, articles=articles, kept=kept(folder), stream=stream, pushed=receiver.got)
         if broken:
             raise PromiseBrokenError("\n".join([*broken, *system.troubles()]))
 
 
-def chaos_settings(data_dir: Path, port: int) -> Settings:
-    """Return settings for a generated newsroom on this port."""
+def chaos_settings(data_dir: Path, port: int, *receivers: str) -> Settings:
+    """Return settings for a generated newsroom on this port, and receivers of webhooks at these host:port."""
     return invented_settings(
         data_dir,
         sources(HOSTS, port),
-        allow_addresses=[f"{host_of(index)}:{port}" for index in range(HOSTS)],
+        allow_addresses=[*(f"{host_of(index)}:{port}" for index in range(HOSTS)), *receivers],
         poll_min_s=2,
         poll_interval_s=3,
         poll_max_s=5,
@@ -120,11 +128,12 @@ def begin(port: int) -> None:
         answer.read()
 
 
-def is_drained(system: System, engine: Engine, folder: Path, articles: int) -> bool:
-    """Return whether everything has ended, and the readers of the log and of the stream have all of it."""
+def is_drained(system: System, engine: Engine, folder: Path, articles: int, receiver: Receiver | None = None) -> bool:
+    """Return whether everything has ended, and the readers of the log, the stream and the webhook have all of it."""
     try:
         now = standing(engine)
-        there = now.is_drained(articles) and len({event for _, event, *_ in kept(folder)}) >= now.last_seq
+        readers = [kept(folder), *([receiver.got] if receiver else [])]
+        there = now.is_drained(articles) and all(len(set(one)) >= now.last_seq for one in readers)
         return there and len(in_stream(system.settings)) >= now.last_seq
     except (OperationalError, redis.RedisError):
         return False  # still starting again
@@ -137,18 +146,27 @@ def in_stream(settings: Settings) -> list[int]:
         return [int(name.split(b"-")[0]) for name, _ in entries]
 
 
-def line(engine: Engine, articles: int, driver: Driver, consumer: Consumer, folder: Path, took: float) -> str:
+def line(
+    engine: Engine,
+    articles: int,
+    driver: Driver,
+    consumer: Consumer,
+    folder: Path,
+    receiver: Receiver,
+    took: float,
+) -> str:
     """Return the result in one line."""
     now = standing(engine)
     twice = sum(len(rows) for rows in doubled(engine).values())
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(driver.done.items()))
     ideal = STEPS * articles
-    events = {event for _, event, *_ in kept(folder)}
+    events, pushed = set(kept(folder)), set(receiver.got)
     return (
         f"{articles} articles, {driver.done.total()} faults ({kinds}; {driver.missed.total()} found nothing to hit), "
         f"{articles - now.classified} lost, {twice} doubled, {now.runs} step runs for an ideal of {ideal} "
         f"({now.runs / ideal:.3f}), drained in {took:.1f} s; "
-        f"a consumer killed {consumer.kills} times has {len(events)} of {now.last_seq} changes"
+        f"a consumer killed {consumer.kills} times has {len(events)} of {now.last_seq} changes, "
+        f"a webhook {len(pushed)} ({len(receiver.got) - len(pushed)} twice)"
     )
 
 

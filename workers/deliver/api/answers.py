@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request, Response
 
 #: Answers may be kept, but are asked for again each time: with its tag that costs a reader no bytes.
-CACHING = {"cache-control": "private, no-cache", "x-content-type-options": "nosniff"}
+CACHING = {"cache-control": "private, no-cache"}
 
 
 def as_json(value: Any) -> bytes:

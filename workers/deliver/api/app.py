@@ -12,6 +12,7 @@ from workers.deliver.api.articles import article_routes
 from workers.deliver.api.changes import Log, change_routes
 from workers.deliver.api.feeds import feed_routes
 from workers.deliver.api.gate import Gate
+from workers.deliver.api.headers import with_headers
 from workers.deliver.api.limits import Places, Rate
 from workers.deliver.api.misp import misp_routes
 from workers.deliver.api.newest import Newest
@@ -43,7 +44,7 @@ class Api(FastAPI):
         exchange = getattr(send, "__self__", None)
         if exchange is not None:
             scope[HANG_UP] = exchange.transport.abort
-        await super().__call__(scope, receive, send)
+        await super().__call__(scope, receive, with_headers(send))
 
 
 def make_api(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from isal import igzip
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import RowMapping
@@ -46,14 +46,18 @@ WithText = Annotated[bool, Query(description="Each article with its text; then a
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What a reader wants of the log."""
+    """What a reader wants of the log: the parameters of each address that tells changes."""
 
-    topic: str | None
-    language: str | None
-    source: str | None
-    country: str | None
-    min_probability: float | None
-    text: bool
+    topic: Topic = None
+    language: Language = None
+    source: Source = None
+    country: Country = None
+    min_probability: LeastProbability = None
+    text: WithText = False
+
+
+#: A parameter of an endpoint that is filled from those.
+Filters = Annotated[Wanted, Depends()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,27 +127,14 @@ def change_routes(log: Log, newest: Newest, places: Places) -> APIRouter:
     @router.get("/v1/changes", response_model=Changes, responses=shown(CHANGES))
     async def changes(
         request: Request,
+        wanted: Filters,
         after: After = 0,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
         wait: Annotated[
             float, Query(ge=0, le=60, description="Seconds to wait for a change, when there is none yet.")
         ] = 0,
-        topic: Topic = None,
-        language: Language = None,
-        source: Source = None,
-        country: Country = None,
-        min_probability: LeastProbability = None,
-        text: WithText = False,
     ) -> Response:
         """Read the change log from a cursor: in order, without gaps, nothing twice. With `wait`, it is a long poll."""
-        wanted = Wanted(
-            topic=topic,
-            language=language,
-            source=source,
-            country=country,
-            min_probability=min_probability,
-            text=text,
-        )
         await run_in_threadpool(log.check, wanted)
         page = await run_in_threadpool(log.page, after, limit, wanted)
         if wait and not page.events:

@@ -110,7 +110,6 @@ def validators(body: bytes, updated: datetime | None, now: datetime) -> dict[str
     headers = {
         "etag": f'W/"{hashlib.sha256(body).hexdigest()[:32]}"',
         "cache-control": f"private, max-age={CACHED_S}",
-        "x-content-type-options": "nosniff",
     }
     if updated is not None:
         told = min(_full_second(updated), now - timedelta(seconds=SETTLED_S))

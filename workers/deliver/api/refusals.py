@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import Connection
 
@@ -16,13 +17,18 @@ def only_known_parameters(request: Request) -> None:
 
     Raises RequestValidationError.
     """
-    known = {one.alias for one in request.scope["route"].dependant.query_params}
+    known = query_names(request.scope["route"].dependant)
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
         problem = f"no such parameter; there are {', '.join(sorted(known)) or 'none'}"
         raise RequestValidationError(
             [{"type": "unknown_parameter", "loc": ("query", name), "msg": problem, "input": name} for name in unknown]
         )
+
+
+def query_names(asked: Dependant) -> set[str]:
+    """Return the query parameters of an endpoint, and of what it depends on."""
+    return {one.alias for one in asked.query_params}.union(*map(query_names, asked.dependencies))
 
 
 def refuse_unknown(

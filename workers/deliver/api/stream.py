@@ -16,11 +16,10 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from workers.deliver.api.changes import LOOK_AFTER_S, Log, Wanted, WithText
+from workers.deliver.api.changes import LOOK_AFTER_S, Filters, Log, Wanted
 from workers.deliver.api.gate import Gate
 from workers.deliver.api.limits import Places
 from workers.deliver.api.newest import Newest
-from workers.deliver.api.parameters import Country, Language, LeastProbability, Source, Topic
 
 #: Changes that are read at a time.
 PAGE = 50
@@ -85,28 +84,15 @@ def stream_routes(log: Log, newest: Newest, places: Places, gate: Gate) -> APIRo
     @router.get("/v1/stream", response_class=StreamingResponse, responses=ANSWERS)
     async def stream(
         request: Request,
+        wanted: Filters,
         after: Annotated[
             int | None, Query(ge=0, le=2**62, description="The last seq you have; without it: from now on.")
         ] = None,
         last_event_id: Annotated[
             str | None, Header(pattern=r"^\d{1,18}$", description="As browsers say it when they come back.")
         ] = None,
-        topic: Topic = None,
-        language: Language = None,
-        source: Source = None,
-        country: Country = None,
-        min_probability: LeastProbability = None,
-        text: WithText = False,
     ) -> EventStream:
         """Get changes as server-sent events, from a cursor or from now on. `Last-Event-ID` goes before `after`."""
-        wanted = Wanted(
-            topic=topic,
-            language=language,
-            source=source,
-            country=country,
-            min_probability=min_probability,
-            text=text,
-        )
         await run_in_threadpool(log.check, wanted)
         if last_event_id is not None:
             after = int(last_event_id)

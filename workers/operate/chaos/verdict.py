@@ -1,7 +1,7 @@
 """What must hold when the faults are over, asked of the database in plain SQL."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, text
@@ -25,6 +25,15 @@ BLIND_SWEEPER = """
 CREATE FUNCTION chaos_blind() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN NEW.due_at := now() + interval '10 years'; RETURN NEW; END $$;
 CREATE TRIGGER chaos_blind BEFORE INSERT OR UPDATE ON entry FOR EACH ROW EXECUTE FUNCTION chaos_blind();
+"""
+
+#: The receiver of `wirewatch chaos` answers at once, so nobody has to wait for the half minute that a pusher which was
+#: killed still holds its subscription. A stop may be longer than this, and a second pusher then takes over.
+SHORT_LEASE = """
+CREATE FUNCTION chaos_lease() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN NEW.lease_until := least(NEW.lease_until, now() + interval '3 seconds'); RETURN NEW; END $$;
+CREATE TRIGGER chaos_lease BEFORE UPDATE ON webhook FOR EACH ROW WHEN (NEW.lease_until IS NOT NULL)
+  EXECUTE FUNCTION chaos_lease();
 """
 
 #: Steps of an article that wake by a claim: fetch, extract, classify.
@@ -76,6 +85,7 @@ def install(engine: Engine, *, sweeper: bool) -> None:
     """Put the meter into a database whose services run; without `sweeper` no due entry is ever seen again."""
     with engine.begin() as connection:
         connection.execute(text(METER))
+        connection.execute(text(SHORT_LEASE))
         if not sweeper:
             connection.execute(text(BLIND_SWEEPER))
 
@@ -117,8 +127,12 @@ def problems(
     articles: int,
     kept: Iterable[tuple[int, str, str, str]],
     stream: Iterable[int],
+    pushed: Sequence[tuple[int, str, str, str]],
 ) -> list[str]:
-    """Return, in words, every promise that does not hold. `kept`: by the consumer; `stream`: the stream's numbers."""
+    """Return, in words, every promise that does not hold.
+
+    `kept`: by the consumer; `stream`: the stream's numbers; `pushed`: to the webhook, in the order of arrival.
+    """
     now, truth = standing(engine), log(engine)
     found = [f"promise broken: {promise}: {rows}" for promise, rows in broken_invariants(engine).items()]
     found += [f"twice: {what}: {rows[:5]}" for what, rows in doubled(engine).items()]
@@ -134,6 +148,9 @@ def problems(
     if [seq for seq, *_ in truth] != list(range(1, len(truth) + 1)):
         found.append("the sequence has a gap or a repeat")
     found += _differences("the consumer", truth, kept)
+    found += _differences("the webhook", truth, pushed)
+    if (first := list(dict.fromkeys(pushed))) != sorted(first):
+        found.append("the webhook was sent changes out of order")
     if list(stream) != [seq for seq, *_ in truth]:
         found.append("the stream is not the log")
     return found
