@@ -47,6 +47,8 @@ PUSH, LOOK_S = "push", 3.0
 START_TIMEOUT_S = 60.0
 #: The longest step in order is a fetch: 10 s until its host's turn and 30 s for the page. One that takes longer hangs.
 STOP_WAIT_S = 45
+#: Flower keeps nothing, and after its start its threads wait for workers' answers for 15 s.
+FLOWER_STOP_WAIT_S = 1
 STORES, WORKERS = 1, 2
 
 
@@ -254,7 +256,7 @@ def programs(settings: Settings) -> list[Program]:
             command=[sys.executable, "-m", "workers.cli.services", *words],
             environment=environment,
             # a worker lets its children end their steps, and stops when these are done
-            stop_wait_s=STOP_WAIT_S,
+            stop_wait_s=FLOWER_STOP_WAIT_S if name == "flower" else STOP_WAIT_S,
             start_order=WORKERS,
             autostart=False,
         )
