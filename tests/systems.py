@@ -2,17 +2,21 @@
 
 import io
 import json
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
 import pytest
+import structlog
 from sqlalchemy import NullPool, create_engine
 
 from tests.waiting import wait_until
@@ -57,7 +61,7 @@ def run_here(*words: str, stdin: str = "", **settings: object) -> subprocess.Com
     made = command(words)  # loaded before COLUMNS is set: a console keeps the width that it was made with
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     code: object = 0
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, logging_as_before():
         patch.chdir(REPOSITORY)
         for name, value in {**environment(**settings), "COLUMNS": "200"}.items():
             patch.setenv(name, value)
@@ -71,6 +75,21 @@ def run_here(*words: str, stdin: str = "", **settings: object) -> subprocess.Com
             code = ended.code or 0
     assert isinstance(code, int), code
     return subprocess.CompletedProcess(words, code, *(_written(stream) for stream in (out, err)))
+
+
+@contextmanager
+def logging_as_before() -> Iterator[None]:
+    """Take back what a command says of the logging of its process."""
+    root, ours = logging.getLogger(), structlog.get_config() if structlog.is_configured() else None
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
+        if ours is not None:
+            structlog.configure(**ours)
 
 
 def _written(stream: io.TextIOWrapper) -> str:
