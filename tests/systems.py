@@ -17,6 +17,7 @@ from typing import Any, Self
 import psutil
 import pytest
 import structlog
+from rich.console import Console, ConsoleDimensions
 from sqlalchemy import NullPool, create_engine
 
 from tests.waiting import wait_until
@@ -58,13 +59,15 @@ def run_here(*words: str, stdin: str = "", **settings: object) -> subprocess.Com
     The same words go through the same parser and endings (`workers.cli.main`), with real files and servers. What only
     a process of its own shows is for `wirewatch`: at least one test of each family of commands starts one.
     """
-    made = command(words)  # loaded before COLUMNS is set: a console keeps the width that it was made with
+    made = command(words)
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     code: object = 0
     with pytest.MonkeyPatch.context() as patch, logging_as_before():
         patch.chdir(REPOSITORY)
-        for name, value in {**environment(**settings), "COLUMNS": "200"}.items():
+        for name, value in environment(**settings).items():
             patch.setenv(name, value)
+        # a console keeps the width that it was made with, perhaps by another test
+        patch.setattr(Console, "size", property(lambda _: ConsoleDimensions(200, 25)))
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
