@@ -39,7 +39,7 @@ run: $(READY) ## the main job on config/sources.yaml, data under var/
 
 .PHONY: test
 test: $(READY) ## all tests, on real servers
-	@$(BIN)/python -m pytest
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest # hundreds of processes import the same files
 
 .PHONY: soak
 soak: $(READY) ## 10,000 articles under 110 faults, and the longer proofs: nothing lost, nothing twice (30 minutes)
@@ -52,7 +52,7 @@ check: $(READY) ## format, lint, types, layers, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory test
 
 .PHONY: format
 format: $(READY) ## put every file into its standard form

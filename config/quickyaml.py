@@ -6,6 +6,7 @@ YAML, is left to `config.yamlfile`, which names the line. So one reader judges w
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -47,6 +48,20 @@ def plain_values(text: str) -> Any:
     except yaml.YAMLError as error:
         raise NotPlain from error
     return value
+
+
+def nests_deeper(text: str, levels: int) -> bool:
+    """Return whether lists and groups stand more than `levels` deep in each other, as far as the text can be read."""
+    depth = 0
+    with suppress(yaml.YAMLError):
+        for event in yaml.parse(text, Loader=_LOADER):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > levels:
+                return True
+    return False
 
 
 def _expect(events: Iterator[Any], kind: type) -> Any:

@@ -11,10 +11,14 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from config.quickyaml import NotPlain, plain_values
+from config.quickyaml import NotPlain, nests_deeper, plain_values
 from workers.domain.errors import ConfigError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
+
+#: The reader that knows lines takes the square of the depth: seconds for 2,000 levels, then it has no stack left.
+MOST_LEVELS = 100
+TOO_DEEP = "not YAML that can be read: nested too deeply"
 
 
 def round_trip() -> YAML:
@@ -50,8 +54,10 @@ def read_tree(path: Path) -> Any:
 def parse_tree(text: str, path: Path) -> Any:
     """Parse text into a tree that knows its line numbers; `path` is only named in the errors.
 
-    Raises ConfigError when the text is not YAML (a key given twice included).
+    Raises ConfigError when the text is not YAML (a key given twice included), or nests more than `MOST_LEVELS` levels.
     """
+    if nests_deeper(text, MOST_LEVELS):
+        raise ConfigError(Problem(file=path, message=TOO_DEEP))
     try:
         return round_trip().load(text)
     except DuplicateKeyError as error:
@@ -65,7 +71,7 @@ def parse_tree(text: str, path: Path) -> Any:
     except YAMLError as error:
         raise ConfigError(Problem(file=path, message=f"not YAML: {error}")) from error
     except RecursionError as error:
-        raise ConfigError(Problem(file=path, message="not YAML that can be read: nested too deeply")) from error
+        raise ConfigError(Problem(file=path, message=TOO_DEEP)) from error
 
 
 def line_of(tree: Any, location: tuple[str | int, ...]) -> int | None:

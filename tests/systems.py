@@ -1,19 +1,31 @@
 """Whole systems for tests: the real `wirewatch` command in a process of its own."""
 
+import io
 import json
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
+import pytest
+import structlog
+from rich.console import Console, ConsoleDimensions
+from sqlalchemy import NullPool, create_engine
 
 from tests.waiting import wait_until
+from workers.cli.endings import told_in_words
+from workers.cli.main import command
 from workers.operate.embedded import runtime_path
+from workers.operate.embedded_postgres import PostgresServer
+from workers.store.overview import Overview, overview
 
 REPOSITORY = Path(__file__).parent.parent
 #: Links that the sample newsroom's feeds carry.
@@ -39,6 +51,53 @@ def wirewatch(*words: str, stdin: str = "", **settings: object) -> subprocess.Co
         cwd=REPOSITORY,
         check=False,
     )
+
+
+def run_here(*words: str, stdin: str = "", **settings: object) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end in this process, which has loaded the program: for what a command answers.
+
+    The same words go through the same parser and endings (`workers.cli.main`), with real files and servers. What only
+    a process of its own shows is for `wirewatch`: at least one test of each family of commands starts one.
+    """
+    made = command(words)
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    code: object = 0
+    with pytest.MonkeyPatch.context() as patch, logging_as_before():
+        patch.chdir(REPOSITORY)
+        for name, value in environment(**settings).items():
+            patch.setenv(name, value)
+        # a console keeps the width that it was made with, perhaps by another test
+        patch.setattr(Console, "size", property(lambda _: ConsoleDimensions(200, 25)))
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        try:
+            with told_in_words():
+                made(list(words), prog_name="wirewatch")
+        except SystemExit as ended:
+            code = ended.code or 0
+    assert isinstance(code, int), code
+    return subprocess.CompletedProcess(words, code, *(_written(stream) for stream in (out, err)))
+
+
+@contextmanager
+def logging_as_before() -> Iterator[None]:
+    """Take back what a command says of the logging of its process."""
+    root, ours = logging.getLogger(), structlog.get_config() if structlog.is_configured() else None
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
+        if ours is not None:
+            structlog.configure(**ours)
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    return stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -127,6 +186,11 @@ class RunningSystem:
         return wirewatch(*words, stdin=stdin, **(self.settings | {"data_dir": self.data} | self.own_settings))
 
     own_settings: dict[str, object] = field(default_factory=dict)
+
+    def seen(self) -> Overview:
+        """Return what `wirewatch status` tells of the store, to wait for something: that command costs a second."""
+        engine = create_engine(PostgresServer(self.data.resolve(), self.runtime).url, poolclass=NullPool)
+        return overview(engine)
 
     def status(self) -> dict[str, Any]:
         answer = self.ask("status", "--json")

@@ -4,13 +4,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep  # noqa: TID251  (waits for a process, which sends no event)
 
-import httpx
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,7 +26,6 @@ from workers.operate.supervisor import Supervisor
 from workers.pipeline import Service
 from workers.store.engine import make_engine
 from workers.store.halves import Half
-from workers.store.migrate import migrate
 from workers.store.notes import write_note
 from workers.store.outage import is_away
 from workers.store.webhooks import any_webhook
@@ -47,6 +46,8 @@ PUSH, LOOK_S = "push", 3.0
 START_TIMEOUT_S = 60.0
 #: The longest step in order is a fetch: 10 s until its host's turn and 30 s for the page. One that takes longer hangs.
 STOP_WAIT_S = 45
+#: Flower keeps nothing, and after its start its threads wait for workers' answers for 15 s.
+FLOWER_STOP_WAIT_S = 1
 STORES, WORKERS = 1, 2
 
 
@@ -83,6 +84,8 @@ def running(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
     Raises ConfigError or StartError for what an operator can put right, before anything is started; Unavailable when
     another system still runs there, or a server does not come up in time.
     """
+    from workers.store.migrate import migrate  # alembic takes a sixth of a second to load
+
     configure_logging("launch", "warning")
     check_redis(settings)
     check_files(settings)
@@ -254,7 +257,7 @@ def programs(settings: Settings) -> list[Program]:
             command=[sys.executable, "-m", "workers.cli.services", *words],
             environment=environment,
             # a worker lets its children end their steps, and stops when these are done
-            stop_wait_s=STOP_WAIT_S,
+            stop_wait_s=FLOWER_STOP_WAIT_S if name == "flower" else STOP_WAIT_S,
             start_order=WORKERS,
             autostart=False,
         )
@@ -292,11 +295,13 @@ def free_or_any(host: str, port: int) -> int:
 def _wait_for_api(system: System) -> None:
     """Wait until the API answers (it may say that the schedule has not ticked yet)."""
     deadline = monotonic() + START_TIMEOUT_S
-    with httpx.Client(trust_env=False, timeout=5) as client:
-        while monotonic() < deadline:
+    host, port = system.settings.api_host, system.settings.api_port
+    while monotonic() < deadline:
+        with closing(HTTPConnection(_host(host).strip("[]"), port, timeout=5)) as connection:
             try:
-                client.get(f"{system.api_url}/healthz")
-            except httpx.TransportError:
+                connection.request("GET", "/healthz")
+                connection.getresponse()
+            except (OSError, HTTPException):
                 sleep(0.1)
             else:
                 return

@@ -25,5 +25,5 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
 
 
 def done(running: RunningSystem) -> bool:
-    found = running.status()
-    return bool(found["discovered"] == SAMPLE_LINKS and not found["in_flight"] and not found["unnumbered"])
+    found = running.seen()
+    return found.counts.discovered == SAMPLE_LINKS and not found.counts.in_flight and not found.unnumbered

@@ -1,11 +1,13 @@
 """Bad input ends with one clear message that names the place, exit code 78, and nothing started."""
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
-from tests.systems import wirewatch
+from tests.systems import run_here, wirewatch
 
 GOOD_SOURCE = """\
 version: 1
@@ -20,10 +22,12 @@ sources:
 """
 
 
-def refused(tmp_path: Path, *words: str, **settings: object) -> str:
+def refused(
+    tmp_path: Path, *words: str, by: Callable[..., CompletedProcess[str]] = wirewatch, **settings: object
+) -> str:
     """Start the system, expect a refusal, and return what it said."""
     data = tmp_path / "data"
-    answer = wirewatch(*(words or ("run",)), **({"data_dir": data, "api_port": 0, "flower_port": 0} | settings))
+    answer = by(*(words or ("run",)), **({"data_dir": data, "api_port": 0, "flower_port": 0} | settings))
     assert answer.returncode == 78, answer.stderr
     assert "Traceback" not in answer.stderr
     assert not (data / "postgres").exists(), "nothing was started"
@@ -47,7 +51,7 @@ def test_a_source_file_with_a_mistake(
 ) -> None:
     file = tmp_path / "sources.yaml"
     file.write_text(GOOD_SOURCE.replace(*change), encoding="utf-8")
-    said = refused(tmp_path, sources_file=file)
+    said = refused(tmp_path, sources_file=file, by=run_here)
     assert (f"{file}:{line}: " if line else f"{file}:") in said
     assert field in said
     assert words in said
@@ -89,7 +93,7 @@ def test_a_settings_file_with_a_mistake(tmp_path: Path) -> None:
     ],
 )
 def test_an_environment_variable_with_a_mistake(tmp_path: Path, name: str, value: str, words: str) -> None:
-    said = refused(tmp_path, **{name: value})
+    said = refused(tmp_path, by=run_here, **{name: value})
     assert words in said
     assert "hunter2" not in said, "a password is never shown"
 

@@ -44,7 +44,7 @@ def test_a_run_survives_dead_sources_and_goes_on_after_a_restart(tmp_path: Path)
         data = tmp_path / "var"
         with RunningSystem(("run",), data, settings) as system:
             system.wait_ready()
-            wait_until(lambda: system.status()["states"]["classified"] == 4, 60, "the outlet's four articles")
+            wait_until(lambda: system.seen().counts.by_state["classified"] == 4, 60, "the outlet's four articles")
             before = system.status()
             told = {row["id"]: row for row in before["sources"]}
             assert told["dead"]["last_outcome"] == "refused"
@@ -63,8 +63,8 @@ def test_a_run_survives_dead_sources_and_goes_on_after_a_restart(tmp_path: Path)
         with RunningSystem(("run",), data, settings) as system:
             system.wait_ready()
             write_sources(sources, [SourceSpec.from_domain(outlet), SourceSpec.from_domain(server.sources()[0])])
-            wait_until(lambda: system.status()["discovered"] > before["discovered"], 60, "a new source is taken up")
-            wait_until(lambda: not system.status()["in_flight"], 60, "its articles are through")
+            wait_until(lambda: system.seen().counts.discovered > before["discovered"], 60, "a new source is taken up")
+            wait_until(lambda: not system.seen().counts.in_flight, 60, "its articles are through")
             after = system.status()
             assert after["last_seq"] > before["last_seq"]
             assert after["balanced"]

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from config.sources import load_sources
 from tests.making import make_source, make_source_ledger, run_sql
-from tests.systems import REPOSITORY, wirewatch
+from tests.systems import REPOSITORY, run_here, wirewatch
 from workers.extract.repeats import block_hash
 from workers.operate.newsroom import Newsroom, NewsroomServer, Route, load_newsroom
 
@@ -121,7 +121,7 @@ def test_check_shows_what_would_be_ingested_and_stores_nothing(newsroom: Newsroo
     found = json.loads(done.stdout)
     assert found["outcome"] == "ok"
     assert [set(entry) for entry in found["entries"]] == [{"url", "title", "published"}] * 3
-    table = wirewatch("sources", "check", newsroom.url("/mavifener/feed.json"), **settings(sources, newsroom))
+    table = run_here("sources", "check", newsroom.url("/mavifener/feed.json"), **settings(sources, newsroom))
     assert "siber" in table.stdout
     assert sources.read_bytes() == before
     assert not (sources.parent / "var").exists()
@@ -132,7 +132,7 @@ def test_check_shows_what_would_be_ingested_and_stores_nothing(newsroom: Newsroo
     [("/frontpage/feed", "not_a_feed"), ("/broken/rss.xml", "http_5xx"), ("/no/such/feed", "not_found")],
 )
 def test_check_says_why_there_is_nothing(newsroom: NewsroomServer, sources: Path, path: str, words: str) -> None:
-    done = wirewatch("sources", "check", newsroom.url(path), **settings(sources, newsroom))
+    done = run_here("sources", "check", newsroom.url(path), **settings(sources, newsroom))
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -166,7 +166,7 @@ class TestCheckOfPages:
     def test_a_source_shows_its_rules_and_how_its_newest_pages_are_read(
         self, site: NewsroomServer, paper: Path
     ) -> None:
-        done = wirewatch("sources", "check", "paper", **settings(paper, site))
+        done = run_here("sources", "check", "paper", **settings(paper, site))
         assert done.returncode == 0, done.stderr
         for words in ("div.story", "1, 1", "article.gone", "0, 0", "Ana Writer", "rule: body rule div.story"):
             assert words in done.stdout, done.stdout
@@ -179,7 +179,7 @@ class TestCheckOfPages:
         assert not (paper.parent / "var").exists()
 
     def test_the_same_in_json(self, site: NewsroomServer, paper: Path) -> None:
-        found = json.loads(wirewatch("sources", "check", "paper", "--json", **settings(paper, site)).stdout)
+        found = json.loads(run_here("sources", "check", "paper", "--json", **settings(paper, site)).stdout)
         assert [(one["field"], one["selector"], one["matches"], one["gave"]) for one in found["rules"]] == [
             ("body", "article.gone", [0, 0], ""),
             ("body", "div.story", [1, 1], found["rules"][1]["gave"]),
@@ -194,7 +194,7 @@ class TestCheckOfPages:
     def test_pages_are_left_alone_when_nobody_asks_for_them(self, site: NewsroomServer, paper: Path) -> None:
         before = site.requests["/p3"]
         for words in (("paper", "--no-pages"), (site.url("/paper.xml"),), ("paper", site.url("/paper.xml"))):
-            done = wirewatch("sources", "check", *words, **settings(paper, site))
+            done = run_here("sources", "check", *words, **settings(paper, site))
             assert done.returncode == 0, done.stderr
         assert done.stdout.count("4 entries") == 2
         assert site.requests["/p3"] == before
@@ -216,14 +216,14 @@ class TestCheckOfPages:
         assert found["pages"][1]["removed"] == [block_hash(line)]
 
     def test_one_that_fails_does_not_hide_the_others(self, site: NewsroomServer, paper: Path) -> None:
-        done = wirewatch("sources", "check", site.url("/nothing"), "paper", **settings(paper, site))
+        done = run_here("sources", "check", site.url("/nothing"), "paper", **settings(paper, site))
         assert done.returncode == 1
         assert "4 entries" in done.stdout
         assert "not_found" in done.stderr
 
 
 def test_check_goes_nowhere_private(sources: Path) -> None:
-    done = wirewatch("sources", "check", "http://127.0.0.1/feed", **settings(sources))
+    done = run_here("sources", "check", "http://127.0.0.1/feed", **settings(sources))
     assert done.returncode == 1
     assert "blocked_address" in done.stderr
 
@@ -246,10 +246,10 @@ def test_import_leaves_out_what_lacks_facts_and_says_so(sources: Path, tmp_path:
         '<opml version="2.0"><head/><body><outline text="Far Post" type="rss" xmlUrl="https://far.example/rss"/></body></opml>',
         encoding="utf-8",
     )
-    bare = wirewatch("sources", "import", str(file), **settings(sources))
+    bare = run_here("sources", "import", str(file), **settings(sources))
     assert "left out 1" in bare.stdout
     facts = ("--language", "en", "--country", "GB", "--owner", "Far Press", "--no-state-owned")
-    told = wirewatch("sources", "import", str(file), *facts, **settings(sources))
+    told = run_here("sources", "import", str(file), *facts, **settings(sources))
     assert "added 1" in told.stdout, told.stderr
     assert "https://far.example/rss" in {spec.url for spec in load_sources(sources)}
 
@@ -279,7 +279,7 @@ def test_import_leaves_out_what_lacks_facts_and_says_so(sources: Path, tmp_path:
 )
 def test_a_mistake_is_named_and_changes_nothing(sources: Path, words: tuple[str, ...], said: str) -> None:
     before = sources.read_bytes()
-    done = wirewatch("sources", *words, **settings(sources))
+    done = run_here("sources", *words, **settings(sources))
     assert done.returncode == 78
     assert said in done.stderr
     assert sources.read_bytes() == before
@@ -297,29 +297,29 @@ class TestAdd:
         assert "/sport/rss" in done.stdout
 
     def test_another_feed_can_be_picked(self, site: NewsroomServer, none: Path) -> None:
-        done = wirewatch("sources", "add", site.url("/"), "--pick", "3", *FACTS, **settings(none, site))
+        done = run_here("sources", "add", site.url("/"), "--pick", "3", *FACTS, **settings(none, site))
         assert done.returncode == 0, done.stderr
         (spec,) = load_sources(none)
         assert spec.url == site.url("/sport/rss")
         assert (spec.name, spec.language) == ("Sport", "pt")  # the feed tells no language, the page does
-        beyond = wirewatch("sources", "add", site.url("/"), "--pick", "9", *FACTS, **settings(none, site))
+        beyond = run_here("sources", "add", site.url("/"), "--pick", "9", *FACTS, **settings(none, site))
         assert beyond.returncode == 1
         assert "3 were found" in beyond.stderr
 
     def test_without_a_feed_the_sitemap_of_robots_txt_is_found(self, site: NewsroomServer, none: Path) -> None:
         named = ("--name", "Folha", "--language", "pt")
-        done = wirewatch("sources", "add", site.url("/bare/"), *named, *FACTS, **settings(none, site))
+        done = run_here("sources", "add", site.url("/bare/"), *named, *FACTS, **settings(none, site))
         assert done.returncode == 0, done.stderr
         (spec,) = load_sources(none)
         assert (spec.kind, spec.url) == ("sitemap", site.url("/index.xml"))
 
     def test_a_page_becomes_a_listing(self, site: NewsroomServer, none: Path) -> None:
         pattern = r"/\d{4}/\d{2}/"
-        done = wirewatch("sources", "add", site.url("/"), "--listing", pattern, *FACTS, **settings(none, site))
+        done = run_here("sources", "add", site.url("/"), "--listing", pattern, *FACTS, **settings(none, site))
         assert done.returncode == 0, done.stderr
         (spec,) = load_sources(none)
         assert (spec.kind, spec.links, spec.name, spec.language) == ("listing", pattern, "A Folha do Porto", "pt")
-        checked = wirewatch("sources", "check", spec.id, "--json", **settings(none, site))
+        checked = run_here("sources", "check", spec.id, "--json", **settings(none, site))
         found = json.loads(checked.stdout)
         assert [entry["title"] for entry in found["entries"]] == ["Um título", "Dois"]
 
@@ -327,13 +327,13 @@ class TestAdd:
         self, site: NewsroomServer, none: Path
     ) -> None:
         found = json.loads(
-            wirewatch("sources", "check", site.url("/index.xml"), "--json", **settings(none, site)).stdout
+            run_here("sources", "check", site.url("/index.xml"), "--json", **settings(none, site)).stdout
         )
         assert (found["kind"], found["outcome"], found["cut"]) == ("sitemap", "ok", 0)
         assert [entry["title"] for entry in found["entries"]] == ["Tres"]
 
     def test_what_is_missing_is_named_with_the_command_line_to_complete(self, site: NewsroomServer, none: Path) -> None:
-        done = wirewatch("sources", "add", site.url("/"), **settings(none, site))
+        done = run_here("sources", "add", site.url("/"), **settings(none, site))
         assert done.returncode == 78
         for word in ("country: missing", "owner: missing", "state_owned: missing"):
             assert word in done.stderr
@@ -342,7 +342,7 @@ class TestAdd:
         assert load_sources(none) == ()
 
     def test_robots_txt_is_obeyed(self, site: NewsroomServer, none: Path) -> None:
-        done = wirewatch("sources", "add", site.url("/private/feed"), *FACTS, **settings(none, site))
+        done = run_here("sources", "add", site.url("/private/feed"), *FACTS, **settings(none, site))
         assert done.returncode == 1
         assert "disallowed" in done.stderr
         assert site.requests["/private/feed"] == 0
@@ -350,7 +350,7 @@ class TestAdd:
     @pytest.mark.parametrize("words", [("--no-fetch",), ("--no-fetch", "--kind", "sitemap")])
     def test_without_a_network_the_address_is_added_as_it_is(self, none: Path, words: tuple[str, ...]) -> None:
         told = ("--name", "X", "--language", "en")
-        done = wirewatch("sources", "add", "https://x.example/y", *words, *told, *FACTS, **settings(none))
+        done = run_here("sources", "add", "https://x.example/y", *words, *told, *FACTS, **settings(none))
         assert done.returncode == 0, done.stderr
         (spec,) = load_sources(none)
         assert (spec.url, spec.kind) == ("https://x.example/y", words[-1] if len(words) > 1 else "feed")
@@ -362,7 +362,7 @@ class TestAdd:
         self, site: NewsroomServer, none: Path, words: tuple[str, str]
     ) -> None:
         before = site.requests.total()
-        done = wirewatch("sources", "add", site.url("/"), *words, **settings(none, site))
+        done = run_here("sources", "add", site.url("/"), *words, **settings(none, site))
         assert done.returncode == 78
         assert site.requests.total() == before
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.systems import REPOSITORY, wirewatch
+from tests.systems import REPOSITORY, run_here, wirewatch
 
 #: Of a text that names nobody.
 NOBODY: dict[str, list[Any]] = {"countries": [], "organisations": [], "pairs": []}
@@ -16,7 +16,7 @@ SAMPLES = REPOSITORY / "tests" / "samples" / "newsroom"
 def answers(command: str, *lines: object, options: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Feed JSON lines (or raw text) to a command and return its answers."""
     stdin = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
-    done = wirewatch(command, "--jsonl", *options, stdin=stdin)
+    done = run_here(command, "--jsonl", *options, stdin=stdin)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -112,7 +112,7 @@ def test_extract_answers_in_order() -> None:
 def test_a_saved_page_without_its_address_is_extracted(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_bytes((SAMPLES / "collines" / "storms.html").read_bytes())
-    shown = wirewatch("extract", str(page))
+    shown = run_here("extract", str(page))
     assert shown.returncode == 0, shown.stderr
     assert "orages" in shown.stdout
 
@@ -121,14 +121,14 @@ def test_a_text_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     binary = tmp_path / "binary.txt"
     binary.write_bytes(b"\xff\xfe\x00\x01\x80")
     for words in (("classify", str(binary)), ("classify", str(tmp_path / "none.txt"))):
-        refused = wirewatch(*words)
+        refused = run_here(*words)
         assert refused.returncode == 78
         assert words[1] in refused.stderr
         assert "Traceback" not in refused.stderr
 
 
 def test_a_page_inside_the_network_is_not_fetched() -> None:
-    refused = wirewatch("extract", "http://127.0.0.1:1/secret")
+    refused = run_here("extract", "http://127.0.0.1:1/secret")
     assert refused.returncode == 1
     assert "blocked_address" in refused.stderr
 
@@ -138,6 +138,6 @@ def test_what_classify_shows_is_obeyed_by_no_terminal(tmp_path: Path) -> None:
     body = "Joint border\x1b[2J patrols\nThe border\u202e services signed an accord on \x07joint border patrols."
     file.write_text(body, encoding="utf-8")
     for words in (("classify",), ("topics", "try")):
-        done = wirewatch(*words, str(file))
+        done = run_here(*words, str(file))
         assert (done.returncode, "border services signed an accord" in done.stdout) == (0, True)
         assert not any(letter in done.stdout for letter in "\x1b\x07\u202e")

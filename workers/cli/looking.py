@@ -17,7 +17,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import OperationalError
 
 from config.settings import Settings, load_settings
-from workers.addresses import located
+from workers.addresses import database_url, located
 from workers.bootstrap import Steps
 from workers.cli.shown import ago
 from workers.deliver.event import event_of
@@ -33,9 +33,9 @@ from workers.operate.room import redis_room
 from workers.pipeline import QUEUES
 from workers.poll.cadence import is_parked
 from workers.store.changes import changes_after, last_seq, ledger_id, stream_trouble
-from workers.store.migrate import check_ready, outstanding
 from workers.store.notes import read_notes
 from workers.store.overview import Overview, broken_invariants, overview
+from workers.store.revision import check_schema
 
 console = Console(highlight=False)
 
@@ -256,6 +256,8 @@ def _room_troubles(settings: Settings, room: Room) -> list[str]:
 
 
 def _database(settings: Settings) -> list[str]:
+    from workers.store.migrate import check_ready
+
     try:
         with Steps(located(settings)).engine.connect() as connection:
             check_ready(connection)
@@ -269,6 +271,8 @@ def _database(settings: Settings) -> list[str]:
 
 
 def _migrations(settings: Settings) -> list[str]:
+    from workers.store.migrate import outstanding
+
     if _database(settings):
         return ["cannot be checked without the database"]
     with Steps(located(settings)).engine.connect() as connection:
@@ -341,10 +345,9 @@ def _running_system() -> Steps:
     chosen = load_settings()
     steps = Steps(located(chosen))
     try:
-        with steps.engine.connect() as connection:
-            check_ready(connection)
+        check_schema(database_url(steps.settings))
         steps.broker.ping()
-    except (OperationalError, RedisError) as error:
+    except (Unavailable, RedisError) as error:
         if chosen.database_url is None and holder(chosen.data_dir) is None:
             raise Unavailable(_nothing_runs(chosen.data_dir)) from error
         raise Unavailable(f"the store or Redis does not answer: {_first_line(error)}") from error

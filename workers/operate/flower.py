@@ -16,7 +16,8 @@ def flower_config(file: Path, *, host: str, port: int, user: str, password: str)
         "read_only": True,
         "persistent": False,  # its store is a pickle
         "max_tasks": 10_000,
-        # ms; workers are asked once, when Flower starts: one that is slower is missing from the queues until a refresh
+        # ms; workers are asked once, when Flower starts: one that is slower is missing from the queues until a refresh.
+        # A float: with an int Flower ends at once, and is started again for ever
         "inspect_timeout": 15_000.0,
         "natural_time": True,
     }

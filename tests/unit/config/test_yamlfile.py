@@ -117,3 +117,9 @@ def test_a_shown_value_hides_a_password_and_is_short() -> None:
 def test_a_file_that_is_nested_too_deeply_is_named(tmp_path: Path, text: str) -> None:
     (problem,) = problems_in(tmp_path, text)
     assert "nested too deeply" in problem.message
+
+
+def test_a_hundred_levels_are_read_and_no_more() -> None:
+    assert parse_tree("[" * 100 + "]" * 100, Path("x"))
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        parse_tree("[" * 101 + "]" * 101, Path("x"))

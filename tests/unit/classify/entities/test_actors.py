@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from workers.classify.entities.actors import ORGANISATION, organisation_rows
-from workers.classify.entities.places import Places
+from workers.classify.entities.naming import shipped_places
 from workers.classify.matching.fold import Folded
 from workers.domain.organisations import ORGANISATIONS
 
-PLACES = Places()
+PLACES = shipped_places()
 
 
 def found(text: str, language: str) -> list[str]:

@@ -3,11 +3,11 @@ from time import process_time
 
 import pytest
 
+from workers.classify.entities.naming import shipped_places
 from workers.classify.entities.pairs import MAX_APART, acting_together
-from workers.classify.entities.places import Places
 from workers.classify.matching.fold import Folded
 
-PLACES = Places()
+PLACES = shipped_places()
 
 
 def pairs(text: str, language: str) -> list[tuple[str, str, str]]:

@@ -5,10 +5,11 @@ from time import process_time
 import pytest
 
 from workers.classify.entities.names import Mention, Row, parse
-from workers.classify.entities.places import COUNTRY, Places, country_rows, main_countries
+from workers.classify.entities.naming import shipped_places
+from workers.classify.entities.places import COUNTRY, country_rows, main_countries
 from workers.classify.matching.fold import Folded
 
-PLACES = Places()
+PLACES = shipped_places()
 
 
 def found(text: str, language: str) -> list[str]:
