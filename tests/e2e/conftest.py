@@ -8,7 +8,8 @@ from tests.systems import SAMPLE_LINKS, RunningSystem
 from tests.waiting import wait_until
 
 
-@pytest.fixture(scope="session")
+# of this folder, not of the session: a demo that nobody looks at any more would take a tenth of the machine
+@pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     data = tmp_path_factory.mktemp("demo") / "data"
     with RunningSystem(
