@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -15,10 +16,11 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.integration.test_api import TOPICS, get, serving
-from tests.making import bring, discover, make_classified, make_flag, run_sql
+from tests.making import bring, discover, make_classified, make_flag, run_sql, set_entry
 from tests.waiting import wait_until
 from workers.deliver.api import stream as stream_module
 from workers.deliver.api.app import Api, make_api
+from workers.deliver.api.courtesy import LOOK_S, SHARE, Courtesy
 from workers.domain.outcomes import State
 from workers.store.changes import number
 
@@ -251,3 +253,47 @@ class TestStream:
             )
             idle.settimeout(10)
             assert sum(map(len, iter(lambda: idle.recv(1 << 20), b""))) < 20_000_000, "the rest was thrown away"
+
+
+class TestBesideABusyPath:
+    """A worker has a page in hand: news goes before history (`workers.deliver.api.courtesy`)."""
+
+    @pytest.fixture
+    def costs(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
+        """Let a worker hold a page; return what each page was."""
+        publish(engine, 0, 60)
+        (held,) = discover(engine, 1, first=100)
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        set_entry(engine, held, state=State.FETCHED, due_at=later, lease_until=later)
+        asked: list[tuple[int, float]] = []
+        real = Courtesy.give_way
+
+        async def give_way(self: Courtesy, events: int, cpu_s: float) -> None:
+            asked.append((events, cpu_s))
+            begun = time.monotonic()
+            await real(self, events, 0.03)
+            waited.append(time.monotonic() - begun)
+
+        waited: list[float] = []
+        monkeypatch.setattr(Courtesy, "give_way", give_way)
+        self.waited = waited
+        return asked
+
+    def test_a_long_page_waits_and_a_short_one_does_not(
+        self, api: httpx.Client, engine: Engine, costs: list[tuple[int, float]]
+    ) -> None:
+        assert len(get(api, "/v1/changes", limit=60)["changes"]) == 60
+        assert len(get(api, "/v1/changes", limit=49)["changes"]) == 49
+        run_sql(engine, "UPDATE entry SET lease_until = NULL, due_at = now() WHERE state = 'fetched'")
+        time_is_over = time.monotonic() + LOOK_S
+        wait_until(lambda: time.monotonic() > time_is_over, description="it looks again")
+        assert len(get(api, "/v1/changes", limit=60)["changes"]) == 60
+        assert [events for events, _ in costs] == [60, 49, 60]
+        assert all(cpu_s > 0 for _, cpu_s in costs)
+        assert self.waited[0] >= 0.03 / SHARE > max(self.waited[1:])
+
+    def test_so_does_a_stream_that_catches_up(self, api: httpx.Client, costs: list[tuple[int, float]]) -> None:
+        with streaming(api, after=0) as told:
+            assert [seq_of(told.get(timeout=10)) for _ in range(60)] == list(range(1, 61))
+        assert [events for events, _ in costs][:2] == [50, 10]
+        assert self.waited[0] >= 0.03 / SHARE > self.waited[1]

@@ -25,7 +25,8 @@ from workers.domain.errors import Unavailable, WirewatchError
 from workers.domain.values import Classification
 from workers.packs import classifier_of, model_in_force
 from workers.store.engine import make_engine
-from workers.store.reclassify import Told, is_path_busy, read_told, told_anew, write_reclassified
+from workers.store.overview import is_path_busy
+from workers.store.reclassify import Told, read_told, told_anew, write_reclassified
 
 if TYPE_CHECKING:
     from workers.classify.probability.model import Model

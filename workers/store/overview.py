@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, case, func, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
 
@@ -67,6 +67,14 @@ def pulse(engine: Engine) -> Pulse:
     """Return the signs of life."""
     with engine.connect() as connection:
         return Pulse(**_signs(connection))
+
+
+def is_path_busy(engine: Engine) -> bool:
+    """Return whether a worker holds a page or a text at this moment, to extract or to classify it."""
+    held = and_(entry.c.state.in_([State.FETCHED, State.EXTRACTED]), entry.c.lease_until > func.now())
+    # a held entry is due when its lease ends: there is an index
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        return bool(connection.execute(select(exists().where(entry.c.due_at > func.now(), held))).scalar_one())
 
 
 def flow(engine: Engine) -> Flow:

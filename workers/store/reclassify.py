@@ -16,8 +16,6 @@ from sqlalchemy import (
     Engine,
     and_,
     delete,
-    exists,
-    func,
     insert,
     select,
     text,
@@ -25,7 +23,6 @@ from sqlalchemy import (
     update,
 )
 
-from workers.domain.outcomes import State
 from workers.domain.values import Classification
 from workers.store.articles import classification_json, flag_rows, flagged_in
 from workers.store.schema import article, change, entry, flag
@@ -79,14 +76,6 @@ def read_told(engine: Engine, ids: Sequence[UUID]) -> list[Told]:
     )
     with engine.connect() as connection:
         return [Told(*row) for row in connection.execute(query)]
-
-
-def is_path_busy(engine: Engine) -> bool:
-    """Return whether a worker holds a page or a text at this moment, to extract or to classify it."""
-    held = and_(entry.c.state.in_([State.FETCHED, State.EXTRACTED]), entry.c.lease_until > func.now())
-    # a held entry is due when its lease ends: there is an index
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        return bool(connection.execute(select(exists().where(entry.c.due_at > func.now(), held))).scalar_one())
 
 
 def told_anew(told: Told, found: Classification, topic: str | None = None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from workers.deliver.api.articles import article_routes
 from workers.deliver.api.changes import Log, change_routes
+from workers.deliver.api.courtesy import Courtesy
 from workers.deliver.api.feeds import feed_routes
 from workers.deliver.api.gate import Gate
 from workers.deliver.api.headers import with_headers
@@ -25,6 +26,7 @@ from workers.deliver.api.stream import HANG_UP, stream_routes
 from workers.deliver.api.taxii import taxii_routes
 from workers.deliver.api.verdicts import verdict_routes
 from workers.deliver.api.webhooks import webhook_routes
+from workers.store.overview import is_path_busy
 
 #: Requests a second that one reader may make, when nobody said otherwise.
 RATE = 100.0
@@ -66,6 +68,7 @@ def make_api(
     gate, places = Gate(engine, Rate(rate), open_without_keys=open_without_keys), Places()
     log = Log(engine, topics)
     newest = Newest(log.last_seq)
+    courtesy = Courtesy(lambda: is_path_busy(engine))
     api = Api(
         title="Wirewatch",
         version=version,
@@ -78,8 +81,8 @@ def make_api(
     api.newest = newest
     api.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=GZIP_LEVEL)
     routers = (
-        change_routes(log, newest, places),
-        stream_routes(log, newest, places, gate),
+        change_routes(log, newest, places, courtesy),
+        stream_routes(log, newest, places, gate, courtesy),
         ninjs_routes(engine, topics),  # before `/v1/articles/{article_id}`, which it looks like
         article_routes(engine, topics),
         feed_routes(engine, topics),

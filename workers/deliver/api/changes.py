@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import thread_time
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from sqlalchemy.engine import RowMapping
 from starlette.concurrency import run_in_threadpool
 
 from workers.deliver.api.answers import as_json
+from workers.deliver.api.courtesy import Courtesy
 from workers.deliver.api.examples import CHANGES, shown
 from workers.deliver.api.limits import Places
 from workers.deliver.api.newest import Newest
@@ -62,11 +64,13 @@ Filters = Annotated[Wanted, Depends()]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events in order, each with its number and in JSON; how far the log was looked at; its highest number then."""
+    """Events in order, each with its number and in JSON; how far the log was looked at; its highest number then; the
+    CPU seconds that it took."""
 
     events: list[tuple[int, bytes]]
     reached: int
     newest: int
+    cpu_s: float
 
 
 class Log:
@@ -89,6 +93,7 @@ class Log:
 
     def page(self, after: int, limit: int, wanted: Wanted) -> Page:
         """Return the changes after a number, at most so many. It may be empty and yet have come further."""
+        begun = thread_time()
         if wanted.text:
             limit = min(limit, MOST_WITH_TEXT)
         with self._engine.begin() as connection:
@@ -110,7 +115,8 @@ class Log:
         frame = frame_of(ledger)
         events = [(row["seq"], event_json(frame, row, text)) for row, text in zip(rows, texts, strict=False)]
         # a page that is not full has looked at everything up to `until`
-        return Page(events, rows[-1]["seq"] if len(rows) == limit else max(after, until), newest)
+        reached = rows[-1]["seq"] if len(rows) == limit else max(after, until)
+        return Page(events, reached, newest, thread_time() - begun)
 
 
 def _texts_of(connection: Connection, rows: Sequence[RowMapping]) -> list[str | None]:
@@ -120,7 +126,7 @@ def _texts_of(connection: Connection, rows: Sequence[RowMapping]) -> list[str | 
     return [found.get(one) for one in versions]
 
 
-def change_routes(log: Log, newest: Newest, places: Places) -> APIRouter:
+def change_routes(log: Log, newest: Newest, places: Places, courtesy: Courtesy) -> APIRouter:
     """Return the route of the log's pages."""
     router = APIRouter(tags=["delivery"])
 
@@ -142,6 +148,7 @@ def change_routes(log: Log, newest: Newest, places: Places) -> APIRouter:
                 page = await _waited(request, log, newest, page, limit, wanted, wait)
         takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
         body, headers = await run_in_threadpool(_packed, _page_json(page), takes_gzip)
+        await courtesy.give_way(len(page.events), page.cpu_s)
         return Response(body, headers=headers, media_type="application/json")
 
     return router

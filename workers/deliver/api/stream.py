@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from workers.deliver.api.changes import LOOK_AFTER_S, Filters, Log, Wanted
+from workers.deliver.api.courtesy import Courtesy
 from workers.deliver.api.gate import Gate
 from workers.deliver.api.limits import Places
 from workers.deliver.api.newest import Newest
@@ -77,7 +78,7 @@ class EventStream(StreamingResponse):
                 await asyncio.sleep(0)  # until the server has heard of it
 
 
-def stream_routes(log: Log, newest: Newest, places: Places, gate: Gate) -> APIRouter:
+def stream_routes(log: Log, newest: Newest, places: Places, gate: Gate, courtesy: Courtesy) -> APIRouter:
     """Return the route of the stream."""
     router = APIRouter(tags=["delivery"])
 
@@ -98,14 +99,14 @@ def stream_routes(log: Log, newest: Newest, places: Places, gate: Gate) -> APIRo
             after = int(last_event_id)
         elif after is None:
             after = await run_in_threadpool(log.last_seq)
-        told = events(log, newest, after, wanted, gate, request)
+        told = events(log, newest, after, wanted, gate, courtesy, request)
         return EventStream(told, places.one(request.state.reader))
 
     return router
 
 
 async def events(
-    log: Log, newest: Newest, after: int, wanted: Wanted, gate: Gate, request: Request
+    log: Log, newest: Newest, after: int, wanted: Wanted, gate: Gate, courtesy: Courtesy, request: Request
 ) -> AsyncIterator[bytes]:
     """Yield what is sent to one reader, until it leaves, or the process or the key's time ends.
 
@@ -118,6 +119,7 @@ async def events(
         while not newest.is_closing and not await request.is_disconnected():
             page = await run_in_threadpool(log.page, after, PAGE, wanted)
             after = page.reached
+            await courtesy.give_way(len(page.events), page.cpu_s)
             if page.events:
                 yield await run_in_threadpool(framed, page.events)
                 told_at = clock()
