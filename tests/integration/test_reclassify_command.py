@@ -251,6 +251,8 @@ class TestApplied:
             start_new_session=True,
         )
         wait_until(desk.told, 60, "the first change")
+        command = psutil.Process(process.pid)
+        assert {one.nice() for one in (command, *command.children(recursive=True))} == {NICE}, "all of it stands back"
         os.killpg(process.pid, signal.SIGINT)
         said, _ = process.communicate(timeout=30)
         assert (process.returncode, "Traceback" in said) == (130, False), said

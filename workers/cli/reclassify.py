@@ -24,7 +24,7 @@ from config.topics import TopicPack, load_topics
 from workers.addresses import database_url, located
 from workers.bootstrap import Steps
 from workers.cli.again import Since, Sources, ending_in_words, refuse_unknown, refuse_unknown_sources, tracked
-from workers.cli.reclassifying import Look, Move, Verdict, look_again
+from workers.cli.reclassifying import Look, Move, Verdict, look_again, stand_back
 from workers.cli.shown import printable
 from workers.packs import classifier_of, model_in_force
 from workers.store.changes import RELAY_BATCH
@@ -75,6 +75,7 @@ def reclassify(
     """Classify stored articles again with today's packs and model; readers are told of flags that changed."""
     if dry_run == apply:
         raise typer.BadParameter("say --dry-run to look, or --apply")
+    stand_back()  # at once: reading packs, starting helpers and telling what they found takes seconds of a core, too
     settings = located(load_settings())
     url = database_url(settings)
     check_schema(url)

@@ -145,6 +145,13 @@ def look_again(
             pool.shutdown(cancel_futures=True)  # waits for one batch a process
 
 
+def stand_back() -> None:
+    """Let this process, and those that it will start, have only what nobody else wants."""
+    os.nice(NICE)
+    if IDLE is not None:
+        os.sched_setscheduler(0, IDLE, os.sched_param(0))
+
+
 @contextmanager
 def watching_the_path(database_url: str, idle: Event) -> Iterator[Event]:
     """Keep `idle` set while no worker of the path has a page or a text in hand, and give it.
@@ -259,9 +266,7 @@ def _begin(
     global _helper  # noqa: PLW0603  (a process of the pool has no other place for it)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: our parent says when it is enough
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.nice(NICE)
-    if IDLE is not None:
-        os.sched_setscheduler(0, IDLE, os.sched_param(0))
+    stand_back()
     engine = make_engine(database_url, role="reclassify", pool_size=1)
     _helper = _Helper(engine, classifier_of(packs, model), topic, apply, idle)
 

@@ -1,6 +1,6 @@
 """Readers that catch up leave the machine to the path: news goes before history.
 
-The API has a core's worth of appetite: 20 readers at full speed took a third of what was taken in on two cores. A lower
+The API has a core's worth of appetite: 20 readers at full speed slowed the intake by a third on two cores. A lower
 priority of its process did not help: Linux shares by session first (`sched_autogroup`, sched(7)), and the processes
 that read pages and the server's own have sessions of their own. So whoever was given a long page is answered a little
 later while a worker has a page or a text in hand, and then asks later for the next one.
@@ -13,7 +13,7 @@ from time import monotonic
 from starlette.concurrency import run_in_threadpool
 
 #: What long pages may take of one core while the path is busy. `benchmarks/readers.py` says what the path pays for it.
-SHARE = 0.1
+SHARE = 0.04
 
 #: A page of so many events is a long one: who reads the news as it comes is never held up.
 LONG = 50
