@@ -235,7 +235,7 @@ class TestStream:
         self, api: httpx.Client, engine: Engine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It costs a page of memory until then: what it does not take is not even read."""
-        monkeypatch.setattr(stream_module, "SLOWEST_S", 0.5)
+        monkeypatch.setattr(stream_module, "SLOWEST_S", 1.5)  # long enough to be seen on a busy machine
         monkeypatch.setattr(stream_module, "HEARTBEAT_S", 0.2)
         monkeypatch.setattr("workers.deliver.api.limits.MOST_WAITING", 1)
         publish(engine, 0, 40)
