@@ -131,8 +131,8 @@ def problems(
 ) -> list[str]:
     """Return, in words, every promise that does not hold.
 
-    `kept`: by the consumer; `stream`: the stream's numbers; `pushed`: to the webhook, in the order of arrival (None: nobody
-    is subscribed).
+    `kept`: by the consumer; `stream`: the stream's numbers; `pushed`: to the webhook, in the order of arrival, None
+    when nobody is subscribed.
     """
     now, truth = standing(engine), log(engine)
     found = [f"promise broken: {promise}: {rows}" for promise, rows in broken_invariants(engine).items()]
