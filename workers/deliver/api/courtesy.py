@@ -2,7 +2,7 @@
 
 The API has a core's worth of appetite: 20 readers at full speed slowed the intake by a third on two cores. A lower
 priority of its process did not help (nice 10 and 19, measured), probably because Linux shares by session first
-(`sched_autogroup`, sched(7)): the processes that read pages and the server's own have sessions of their own.So
+(`sched_autogroup`, sched(7)): the processes that read pages and the server's own have sessions of their own. So
 whoever was given a long page is answered a little later while a worker has a page or a text in hand, and then asks
 later for the next one.
 """
