@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from tests.chromium import Chromium
+
 #: `%s` is the code. Each stands on a page as it is.
 ELEMENTS = {
     "script": "<script>%s</script>",
@@ -150,3 +152,11 @@ class Canary:
             else:
                 made[name] = ("text/html", f"<!DOCTYPE html><title>control</title><p>x</p>{page}")
         return made
+
+
+def nothing_ran(canary: Canary, browser: Chromium, title: str) -> bool:
+    """Return whether nothing of three kinds tells that something ran, the tab's title among them; forget it."""
+    told = (canary.ran.copy(), [*browser.dialogs], title == "ran")
+    canary.ran.clear()
+    browser.dialogs.clear()
+    return told == (set(), [], False)

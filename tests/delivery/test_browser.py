@@ -20,11 +20,12 @@ from tests.integration.test_api import TOPICS
 from tests.making import bring, discover, make_classified, make_flag
 from tests.naughty import naughty_strings
 from tests.naughty_formats import NAUGHTY
-from tests.payloads import READER, Canary, control_feeds
+from tests.payloads import READER, Canary, control_feeds, nothing_ran
 from tests.serving import serving
 from tests.waiting import wait_until
 from workers.deliver.api.app import make_api
 from workers.deliver.formats.feeds import MOST_ENTRIES
+from workers.deliver.formats.stix import public_uuid, report_id
 from workers.domain.outcomes import State
 from workers.store.changes import number
 from workers.store.text import storable
@@ -49,11 +50,8 @@ class Place:
     sources: dict[str, int]  # with their number of articles
 
     def nothing_ran(self, title: str) -> bool:
-        """Return whether nothing of three kinds tells that something ran; forget it."""
-        told = (self.canary.ran.copy(), [*self.browser.dialogs], title == "ran")
-        self.canary.ran.clear()
-        self.browser.dialogs.clear()
-        return told == (set(), [], False)
+        """Return whether nothing tells that something ran; forget it."""
+        return nothing_ran(self.canary, self.browser, title)
 
 
 @pytest.fixture
@@ -131,7 +129,7 @@ def addresses(place: Place) -> list[str]:
         for path in (
             *("/{0}", "/v1/{0}", "/v1/feeds/{0}", "/v1/articles/{0}", "/v1/articles/{0}.ninjs", "/v1/schemas/{0}"),
             *("/v1/changes?{0}=1", "/v1/changes?topic={0}", "/v1/articles?q={0}", "/v1/articles?limit={0}", "/{0}/../"),
-            *("/v1/feeds/rss?q={0}", "/v1/feeds/atom?q={0}", "/v1/feeds/json?q={0}", "/taxii2/{0}", "/v1/misp/{0}"),
+            *("/v1/feeds/rss?q={0}", "/v1/feeds/atom?q={0}", "/v1/feeds/json?q={0}", "/taxii2/{0}", "/misp/{0}.json"),
         )
     ]
     return [
@@ -139,6 +137,19 @@ def addresses(place: Place) -> list[str]:
         *("/v1/articles?limit=500", "/v1/articles?q=guards", "/v1/changes?limit=500", "/v1/changes?text=true"),
         *(f"/v1/articles/{one}{rest}" for rest in ("", ".ninjs", "/versions", "/verdicts")),
         *("/v1/stream?after=0", "/v1/stream?after=0&text=true", *feeds, *echoes),
+        *platforms(place),
+    ]
+
+
+def platforms(place: Place) -> list[str]:
+    """Return what security platforms read of the same articles."""
+    collections = "/taxii2/api/collections/"
+    everything = f"{collections}{place.client.get(collections).json()['collections'][0]['id']}/"
+    one = place.ids[-1]
+    return [
+        *("/taxii2/", "/taxii2/api/", collections, everything, f"{everything}manifest/", f"{everything}objects/"),
+        *(f"{everything}objects/{report_id(one)}/{rest}" for rest in ("", "versions/")),
+        *("/misp/manifest.json", f"/misp/{public_uuid(one)}.json"),
     ]
 
 
