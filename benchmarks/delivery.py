@@ -146,7 +146,7 @@ def serve(url: str) -> None:
     from workers.packs import topic_json
 
     packs = [topic_json(one) for one in load_topics(REPOSITORY / "config" / "topics")]
-    engine = make_engine(url, role="api", statement_timeout_s=5, pool_size=5)
+    engine = make_engine(url, role="api", statement_timeout_s=5, pool_size=5, is_for_readers=True)
     made = make_api(engine, lambda: packs, VERSION, rate=0)
     # of TCP by name: else asyncio leaves Nagle's algorithm on, which costs an answer in two parts 40 ms
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:

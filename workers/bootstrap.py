@@ -479,7 +479,7 @@ def make_pusher(settings: Settings) -> "tuple[Pusher, HttpPoster]":
         clock=utc_now,
         connections=MOST_AT_ONCE,
     )
-    engine = make_engine(database_url(settings), role="push", pool_size=THREADS)
+    engine = make_engine(database_url(settings), role="push", pool_size=THREADS, is_for_readers=True)
     return Pusher(book=WebhookBook(engine), post=post, clock=utc_now), post
 
 
@@ -536,7 +536,7 @@ def make_http_api(settings: Settings) -> "Api":
     from workers.deliver.api.app import make_api
     from workers.store.engine import make_engine
 
-    engine = make_engine(database_url(settings), role="api", statement_timeout_s=5, pool_size=5)
+    engine = make_engine(database_url(settings), role="api", statement_timeout_s=5, pool_size=5, is_for_readers=True)
     topics = WatchedTopics(settings.topics_dir, lambda packs: [topic_json(pack) for pack in packs])
     return make_api(
         engine,

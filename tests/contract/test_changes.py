@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 import uuid_utils.compat
-from sqlalchemy import Connection, Engine, event, insert, select
+from sqlalchemy import Connection, Engine, event, insert, select, text
 
 from tests.making import bring, created_changes, discover, make_classified, make_flag, run_sql
 from tests.waiting import wait_until
@@ -261,3 +261,17 @@ def test_a_page_of_a_topic_that_few_articles_have_looks_at_these_few(engine: Eng
         assert len(changes_after(connection, 0, 500, until=5_000, topic="rare")) == 50
     event.remove(engine, "before_cursor_execute", explain)
     assert "ix_change_topics" in "\n".join(plans), plans
+
+
+@pytest.mark.parametrize("is_for_readers", [True, False])
+def test_each_page_of_a_reader_is_planned_for_what_it_asks(database_url: str, is_for_readers: bool) -> None:
+    """One plan for all pages looks at every change: PostgreSQL may keep it from the sixth time on."""
+    engine = make_engine(database_url, role="test", pool_size=1, is_for_readers=is_for_readers)
+    with engine.connect() as connection:
+        for after in range(20):
+            changes_after(connection, after, 500, until=after + 5_000, topic="rare")
+        kept = "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE '%topics%'"
+        generic, custom = connection.execute(text(kept)).one()
+    engine.dispose()
+    assert (generic == 0) is is_for_readers, (generic, custom)
+    assert custom > 0
