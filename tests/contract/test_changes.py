@@ -270,7 +270,9 @@ def test_each_page_of_a_reader_is_planned_for_what_it_asks(database_url: str, is
     with engine.connect() as connection:
         for after in range(20):
             changes_after(connection, after, 500, until=after + 5_000, topic="rare")
-        kept = "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE '%topics%'"
+        kept = (
+            "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE '%topics%'"
+        )
         generic, custom = connection.execute(text(kept)).one()
     engine.dispose()
     assert (generic == 0) is is_for_readers, (generic, custom)
