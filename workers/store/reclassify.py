@@ -18,7 +18,6 @@ from sqlalchemy import (
     delete,
     insert,
     select,
-    text,
     tuple_,
     update,
 )
@@ -98,8 +97,6 @@ def write_reclassified(
     """
     ready = {told.id: _made(told, found, topic) for told, found in made}  # before anything is locked
     with engine.begin() as connection:
-        # what a power cut takes is done by the next run; the live path need not share its disk with our commits
-        connection.execute(text("SET LOCAL synchronous_commit = off"))
         won = _lock(connection, [told for told, _ in made])
         kept = [told for told, _ in made if told.id in won]
         if kept:

@@ -30,12 +30,9 @@ _ARTICLES = ("ال", "ה")
 LONGEST_ENDING = 60
 
 
-class Hit(NamedTuple):
-    """Term number `term` stands at `start:end` of the padded fold."""
-
-    term: int
-    start: int
-    end: int
+#: A term's number, and where it stands in the padded fold: start, end. (Thousands of them in an article: a named tuple
+#: costs six times as much to make.)
+Hit = tuple[int, int, int]
 
 
 class _Word(NamedTuple):
@@ -59,6 +56,7 @@ class _Head:
     #: where it goes on.
     after_word: "_Tails" = field(default_factory=dict)
     after_stem: "_Tails" = field(default_factory=dict)
+    goes_on: bool = False  # there are stems, or tails behind one
 
 
 _Tails = dict[str, list[tuple[int, tuple[_Word, ...]]]]
@@ -125,40 +123,47 @@ class Matcher:
                     tails.setdefault(tail[0].letters[0], []).append((number, tail))
             else:
                 (head.stems if is_stem else head.words).append(number)
+        for head in heads.values():
+            head.goes_on = bool(head.stems or head.after_stem)
         self._heads = list(heads.values())
         self._automaton = AhoCorasick(list(heads))
 
     def find(self, plain: str) -> list[Hit]:
         """Return every hit in `plain`, a folded text with a space at both ends; hits may overlap."""
         hits: list[Hit] = []
+        heads = self._heads
         for number, start, end in self._automaton.find_matches_as_indexes(plain, overlapping=True):
-            head = self._heads[number]
+            head = heads[number]
+            ends_word = plain[end] == " "
             if head.is_chinese:
-                hits += [Hit(term, start, end) for term in head.words]
+                hits += [(term, start, end) for term in head.words]
             # most heads are found inside longer words: those go before anything else is looked at
-            elif plain[end] == " " or head.stems or head.after_stem:
+            elif ends_word or head.goes_on:
                 if not head.joins:
-                    _add_hits(hits, head, plain, start + 1, end)
-                elif plain[start - 1] == " " or _follows_clitic(plain, start):
-                    _add_hits(hits, head, plain, start, end)
+                    start += 1  # noqa: PLW2901  (the space before it is a letter of the head)
+                elif plain[start - 1] != " " and not _follows_clitic(plain, start):
+                    continue
+                if ends_word:
+                    hits += [(term, start, end) for term in head.words]
+                if head.goes_on or head.after_word:
+                    _add_longer(hits, head, plain, start, end)
         return hits
 
 
-def _add_hits(hits: list[Hit], head: _Head, plain: str, start: int, end: int) -> None:
-    """Add the terms of `head` that stand at `start`, where a word begins; the head ends at `end`."""
+def _add_longer(hits: list[Hit], head: _Head, plain: str, start: int, end: int) -> None:
+    """Add the terms of `head` that go on behind its `end`; they stand at `start`, where a word begins."""
     space: int | None = end
     tails = head.after_word
-    if plain[end] == " ":
-        hits += [Hit(term, start, end) for term in head.words]
-    else:
+    if plain[end] != " ":
         space, tails = _end_of_word(plain, end), head.after_stem
     if space is None:
         return
-    hits += [Hit(term, start, space) for term in head.stems]
-    for term, tail in _beginning_with(tails, plain, space + 1, head.joins) if tails else ():
-        last = _end_of(tail, plain, space, head.joins)
-        if last is not None:
-            hits.append(Hit(term, start, last))
+    hits += [(term, start, space) for term in head.stems]
+    if tails:
+        for term, tail in _beginning_with(tails, plain, space + 1, head.joins):
+            last = _end_of(tail, plain, space, head.joins)
+            if last is not None:
+                hits.append((term, start, last))
 
 
 def _beginning_with(tails: _Tails, plain: str, begin: int, joins: bool) -> Sequence[tuple[int, tuple[_Word, ...]]]:
