@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 console = Console(highlight=False)
 
 #: Articles of a transaction: few, for whoever waits for one of them waits for all.
-BATCH = 20
+BATCH = 10
 #: Articles shown of each topic that gain its flag, and of those that lose it.
 SAMPLES = 3
 TITLE_WIDTH = 100
