@@ -21,14 +21,14 @@ def crew() -> Iterator[Crew]:
 
 
 class Machine:
-    """How many threads run on it: one of ours, and others at will."""
+    """How many threads run on it: ours, and others at will, though not for ever: no timer ends these tests."""
 
     def __init__(self, crew: Crew, others: int = 0) -> None:
         self.crew, self.others, self.looks = crew, others, 0
 
     def __call__(self) -> int:
         self.looks += 1
-        return self.crew.awake + self.others
+        return self.crew.awake + (self.others if self.looks < 2_000 else 0)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_on_a_machine_that_is_never_idle_patience_ends_and_a_stint_begins(crew: 
     begun = time.monotonic()
     with one.stoppable():
         waited = time.monotonic() - begun
-        assert waited >= aside.PATIENCE_S
+        assert aside.PATIENCE_S <= waited < 10 * aside.PATIENCE_S
         wait_until(lambda: time.monotonic() - begun > waited + aside.PATIENCE_S, description="the next stint")
     assert crew.awake == 0
     assert machine.looks > 2 * aside.PATIENCE_S / (3 * aside.LOOK_AGAIN_S)
