@@ -10,7 +10,7 @@ from workers.classify.matching.matcher import LONGEST_ENDING, Matcher, is_short
 def found(term: str, text: str) -> list[str]:
     """Return the pieces of `text` that `term` stands at."""
     folded = Folded(text)
-    spans = [folded.span(hit.start, hit.end) for hit in Matcher([term]).find(folded.plain)]
+    spans = [folded.span(start, end) for _, start, end in Matcher([term]).find(folded.plain)]
     return [text[start:end] for start, end in spans]
 
 
@@ -72,7 +72,7 @@ def test_chinese_is_found_without_word_breaks(term: str, text: str, expected: li
 
 def test_overlapping_terms_are_all_found_with_their_numbers() -> None:
     hits = Matcher(["war", "war on terror", "terror*"]).find(Folded("war on terror").plain)
-    assert sorted(hit.term for hit in hits) == [0, 1, 2]
+    assert sorted(term for term, _, _ in hits) == [0, 1, 2]
 
 
 def test_an_empty_text_has_no_hits() -> None:
