@@ -8,7 +8,6 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
@@ -49,9 +48,6 @@ TEXTS = [
     ("Smugglers at the ford", "A smuggling ring was broken at the ford. The smuggling went on for years."),
     ("A quiet day", "The market opened in the rain, and nobody came to buy the pears."),
 ]
-
-#: Until long after any test.
-HELD = datetime(2100, 1, 1, tzinfo=UTC)
 
 #: Every change takes 20 ms to write.
 SLOW = """
@@ -252,7 +248,7 @@ class TestApplied:
         )
         wait_until(desk.told, 60, "the first change")
         command = psutil.Process(process.pid)
-        assert {one.nice() for one in (command, *command.children(recursive=True))} == {NICE}, "all of it stands back"
+        assert {one.nice() for one in (command, *command.children(recursive=True))} == {NICE}, "all of it stands aside"
         os.killpg(process.pid, signal.SIGINT)
         said, _ = process.communicate(timeout=30)
         assert (process.returncode, "Traceback" in said) == (130, False), said
