@@ -197,14 +197,17 @@ class Reader:
     def _weigh(field: str, found: _Found, plain: str, topic: _Topic, nearby: CountriesNearby) -> list[Span]:
         """Return the evidence of one topic in one field, masks applied and overlaps resolved."""
         masks = joined_up(found.masks)
-        evidence, members = found.evidence, {group: sorted(set(hits)) for group, hits in found.members.items()}
+        evidence = found.evidence
         if masks:
             evidence = [hit for hit in evidence if is_outside(masks, hit[0], hit[1])]
-            members = {g: [hit for hit in hits if is_outside(masks, *hit)] for g, hits in members.items()}
         spans = without_overlaps([Span(field, *hit) for hit in evidence])
+        members: dict[str, list[tuple[int, int]]] = {}  # of the groups of rules that may fire: most cannot
         for number, rule in enumerate(topic.rules):
-            if not all(members.get(group) for group in rule.groups):
+            if not all(group in found.members for group in rule.groups):
                 continue
+            for group in rule.groups:
+                if group not in members:
+                    members[group] = [hit for hit in sorted(set(found.members[group])) if is_outside(masks, *hit)]
             # rules have keys below zero, so that they never meet the number of a term
             joined = [
                 Span(field, start, end, rule.weight, -1 - number)

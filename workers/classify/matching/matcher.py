@@ -7,7 +7,7 @@ Arabic and Hebrew write together with the next one, anything in Chinese, which d
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick
@@ -23,7 +23,7 @@ _CLITICS = frozenset(
     )
 )
 _LONGEST_CLITIC = max(map(len, _CLITICS))
-_ARTICLES = ("ال", "ה")
+_ARABIC, _HEBREW = _ARTICLES = ("ال", "ה")
 
 #: What follows a stem has at most so many letters. Longer is no word but a text without spaces, or made up to be shown
 #: whole wherever evidence is.
@@ -42,21 +42,17 @@ class _Word(NamedTuple):
 
 @dataclass(slots=True)
 class _Head:
-    """The letters that the automaton looks for, and the terms that begin with them.
+    """What terms begin with, as the automaton looks for it.
 
-    A head is the whole term in Chinese; its first word in Arabic and Hebrew, of which every word may have an article;
-    elsewhere all its words up to the first stem, with the space before them.
+    It is the whole term in Chinese; all its words up to the first stem elsewhere, with the space before them; in Arabic
+    and Hebrew at most two, without that space. One that ends in a whole word has the space behind it, too.
     """
 
-    is_chinese: bool  # it is found anywhere
-    joins: bool  # Arabic or Hebrew: short words before it may be written together with it
-    words: list[int] = field(default_factory=list)  # terms that are all here, and end as a word ends
-    stems: list[int] = field(default_factory=list)  # terms that are all here, and may go on
-    #: The other terms with their further words, by the first letter of these: where the head ends as a word ends, and
-    #: where it goes on.
-    after_word: "_Tails" = field(default_factory=dict)
-    after_stem: "_Tails" = field(default_factory=dict)
-    goes_on: bool = False  # there are stems, or tails behind one
+    is_chinese: bool = False  # it is found anywhere
+    joins: bool = False  # Arabic or Hebrew: short words before it may be written together with it
+    is_whole: bool = False  # its last word is all here; else that is a stem
+    terms: list[int] = field(default_factory=list)  # all of these is here
+    tails: "_Tails" = field(default_factory=dict)  # further words of the others, by the first letter of these
 
 
 _Tails = dict[str, list[tuple[int, tuple[_Word, ...]]]]
@@ -64,6 +60,7 @@ _Tails = dict[str, list[tuple[int, tuple[_Word, ...]]]]
 
 _CHINESE = re.compile("[\u3400-\u9fff]")
 _JOINING = re.compile("[\u0590-\u06ff]")
+_HEBREW_LETTER = re.compile("[\u0590-\u05ff]")
 
 
 def _is_chinese(text: str) -> bool:
@@ -73,6 +70,10 @@ def _is_chinese(text: str) -> bool:
 def _joins_words(text: str) -> bool:
     """Return whether the script is Arabic or Hebrew."""
     return not text.isascii() and _JOINING.search(text) is not None
+
+
+def _article_of(term: str) -> str:
+    return _HEBREW if _HEBREW_LETTER.search(term) else _ARABIC
 
 
 def is_short(term: str) -> bool:
@@ -95,19 +96,26 @@ def _words(term: str) -> tuple[_Word, ...]:
     return tuple(words)
 
 
-def _cut(term: str) -> tuple[str, _Head, bool, tuple[_Word, ...]]:
-    """Return the letters of a term's head, a head of its script, whether it ends in a stem, and the words behind it."""
+def _heads(term: str) -> tuple[list[str], _Head, tuple[_Word, ...]]:
+    """Return the letters that `term` may begin with, what kind of head they are, and the words behind it."""
     words = _words(term)
     if not words:
         raise ValueError(f"the term {term!r} has no letter or digit")
     if _is_chinese(term):
-        return " ".join(word.letters for word in words), _Head(is_chinese=True, joins=False), False, ()
-    if _joins_words(term):
-        return words[0].letters, _Head(is_chinese=False, joins=True), words[0].is_stem, words[1:]
-    stems = [index for index, word in enumerate(words) if word.is_stem]
-    cut = stems[0] + 1 if stems else len(words)
-    head = " " + " ".join(word.letters for word in words[:cut])
-    return head, _Head(is_chinese=False, joins=False), bool(stems), words[cut:]
+        return [" ".join(word.letters for word in words)], _Head(is_chinese=True), ()
+    joins = _joins_words(term)
+    cut = next((number for number, word in enumerate(words, 1) if word.is_stem), len(words))
+    if joins:
+        cut = min(cut, 2)  # each further word may have an article: all of them would be too many
+    first, *others = (word.letters for word in words[:cut])
+    spellings = [first] if joins else [f" {first}"]
+    for other in others:
+        articles = ("", _article_of(term)) if joins else ("",)
+        spellings = [f"{before} {article}{other}" for before in spellings for article in articles]
+    is_whole = not words[cut - 1].is_stem
+    if is_whole:
+        spellings = [f"{letters} " for letters in spellings]
+    return spellings, _Head(joins=joins, is_whole=is_whole), words[cut:]
 
 
 class Matcher:
@@ -116,15 +124,13 @@ class Matcher:
     def __init__(self, terms: Sequence[str]) -> None:
         heads: dict[str, _Head] = {}
         for number, term in enumerate(terms):
-            letters, empty, is_stem, tail = _cut(term)
-            head = heads.setdefault(letters, empty)
-            if tail:
-                for tails in (head.after_word, head.after_stem) if is_stem else (head.after_word,):
-                    tails.setdefault(tail[0].letters[0], []).append((number, tail))
-            else:
-                (head.stems if is_stem else head.words).append(number)
-        for head in heads.values():
-            head.goes_on = bool(head.stems or head.after_stem)
+            spellings, kind, tail = _heads(term)
+            for letters in spellings:
+                head = heads.setdefault(letters, replace(kind, terms=[], tails={}))
+                if tail:
+                    head.tails.setdefault(tail[0].letters[0], []).append((number, tail))
+                else:
+                    head.terms.append(number)
         self._heads = list(heads.values())
         self._automaton = AhoCorasick(list(heads))
 
@@ -134,36 +140,26 @@ class Matcher:
         heads = self._heads
         for number, start, end in self._automaton.find_matches_as_indexes(plain, overlapping=True):
             head = heads[number]
-            ends_word = plain[end] == " "
-            if head.is_chinese:
-                hits += [(term, start, end) for term in head.words]
-            # most heads are found inside longer words: those go before anything else is looked at
-            elif ends_word or head.goes_on:
+            if not head.is_chinese:
                 if not head.joins:
                     start += 1  # noqa: PLW2901  (the space before it is a letter of the head)
                 elif plain[start - 1] != " " and not _follows_clitic(plain, start):
                     continue
-                if ends_word:
-                    hits += [(term, start, end) for term in head.words]
-                if head.goes_on or head.after_word:
-                    _add_longer(hits, head, plain, start, end)
+                if head.is_whole:
+                    end -= 1  # noqa: PLW2901  (so is the one behind it)
+                else:
+                    # a stem: a call would cost as much again as all else here
+                    end = plain.find(" ", end, end + LONGEST_ENDING + 1)  # noqa: PLW2901
+                    if end < 0:
+                        continue
+            for term in head.terms:
+                hits.append((term, start, end))  # noqa: PERF401  (most heads have one: a list of it costs more)
+            if head.tails:
+                for term, tail in _beginning_with(head.tails, plain, end + 1, head.joins):
+                    last = _end_of(tail, plain, end, head.joins)
+                    if last is not None:
+                        hits.append((term, start, last))
         return hits
-
-
-def _add_longer(hits: list[Hit], head: _Head, plain: str, start: int, end: int) -> None:
-    """Add the terms of `head` that go on behind its `end`; they stand at `start`, where a word begins."""
-    space: int | None = end
-    tails = head.after_word
-    if plain[end] != " ":
-        space, tails = _end_of_word(plain, end), head.after_stem
-    if space is None:
-        return
-    hits += [(term, start, space) for term in head.stems]
-    if tails:
-        for term, tail in _beginning_with(tails, plain, space + 1, head.joins):
-            last = _end_of(tail, plain, space, head.joins)
-            if last is not None:
-                hits.append((term, start, last))
 
 
 def _beginning_with(tails: _Tails, plain: str, begin: int, joins: bool) -> Sequence[tuple[int, tuple[_Word, ...]]]:
