@@ -54,7 +54,8 @@ def found(*flags: Flag) -> Classification:
 
 
 def replace(engine: Engine, one: UUID, *flags: Flag, topic: str | None = None) -> set[UUID]:
-    return write_reclassified(engine, [(told(engine, one), found(*flags))], topic=topic)
+    was = told(engine, one)
+    return write_reclassified(engine, [(was, told_anew(was, found(*flags), topic))])
 
 
 def flags_of(engine: Engine, one: UUID) -> dict[str, tuple[float, str, str]]:
@@ -126,7 +127,7 @@ class TestWritten:
         one = publish(engine, BORDER)
         early = told(engine, one)
         assert replace(engine, one, SANCTIONS) == {one}
-        assert write_reclassified(engine, [(early, found())]) == set()
+        assert write_reclassified(engine, [(early, told_anew(early, found()))]) == set()
         assert (len(created_changes(engine)), set(flags_of(engine, one))) == (2, {"sanctions"})
 
     def test_no_flag_is_a_result(self, engine: Engine) -> None:
@@ -157,7 +158,8 @@ class TestWritten:
 
     def test_rows_are_made_before_any_is_locked(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
         made = [
-            (one, found(SANCTIONS)) for one in read_told(engine, bring(engine, discover(engine, 2), State.CLASSIFIED))
+            (one, told_anew(one, found(SANCTIONS)))
+            for one in read_told(engine, bring(engine, discover(engine, 2), State.CLASSIFIED))
         ]
         steps: list[str] = []
 
@@ -170,10 +172,10 @@ class TestWritten:
 
             return step
 
-        for name in ("told_anew", "flag_rows", "_lock"):
+        for name in ("flag_rows", "_take"):
             monkeypatch.setattr(reclassify, name, noted(name))
         assert len(write_reclassified(engine, made)) == 2
-        assert steps == ["flag_rows", "told_anew"] * 2 + ["_lock"]
+        assert steps == ["flag_rows"] * 2 + ["_take"]
 
     def test_flags_and_change_stand_or_fall_together(self, engine: Engine) -> None:
         one = publish(engine, BORDER)
@@ -203,12 +205,12 @@ class TestBesideThePath:
         set_entry(engine, one, state="fetched")
         for state in (State.FETCHED, State.EXTRACTED):
             advance(engine, [one], state)
-        assert write_reclassified(engine, [(early, found(SANCTIONS))]) == set()
+        assert write_reclassified(engine, [(early, told_anew(early, found(SANCTIONS)))]) == set()
 
     def test_what_somebody_holds_is_not_waited_for(self, engine: Engine) -> None:
         first, held = sorted(bring(engine, discover(engine, 2), State.CLASSIFIED))
         with holding(engine, held):
-            made = [(one, found(SANCTIONS)) for one in read_told(engine, [first, held])]
+            made = [(one, told_anew(one, found(SANCTIONS))) for one in read_told(engine, [first, held])]
             assert write_reclassified(engine, made) == {first}
         assert [row.entry_id for row in created_changes(engine) if row.type == "reclassified"] == [first]
 

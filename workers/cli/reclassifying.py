@@ -22,7 +22,6 @@ from workers.cli.again import in_order
 from workers.cli.aside import Aside, Crew, stand_aside
 from workers.cli.shown import sentence_around
 from workers.domain.errors import Unavailable, WirewatchError
-from workers.domain.values import Classification
 from workers.packs import classifier_of, model_in_force
 from workers.store.engine import make_engine
 from workers.store.reclassify import Told, read_told, told_anew, write_reclassified
@@ -145,7 +144,7 @@ class _Helper:
     def look(self, ids: Sequence[UUID]) -> list[Look]:
         """Classify published articles; write down what changed, if asked to."""
         looks: dict[UUID, Look] = {}
-        changed: list[tuple[Told, Classification]] = []
+        changed: list[tuple[Told, dict[str, Any]]] = []
         with self._aside.in_one_go():  # the database works for us meanwhile: it would look like somebody else
             stored = read_told(self._engine, ids)
         with self._aside.stoppable():
@@ -154,10 +153,10 @@ class _Helper:
                 anew = told_anew(told, found, self._topic)
                 looks[told.id] = _look(told, anew)
                 if looks[told.id].verdict is not Verdict.SAME:
-                    changed.append((told, found))
+                    changed.append((told, anew))
         if changed and self._apply:
             with self._aside.in_one_go():  # rows are locked, too
-                won = write_reclassified(self._engine, changed, topic=self._topic)
+                won = write_reclassified(self._engine, changed)
             for told, _ in changed:
                 if told.id not in won:
                     looks[told.id] = Look(told.id, Verdict.BUSY, told.language)

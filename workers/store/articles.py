@@ -1,6 +1,6 @@
 """Articles, their flags and the change that tells of them: one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -118,7 +118,8 @@ def write_classified(connection: Connection, made: Sequence[tuple[Entry, Classif
     """Publish: flags, the link to an earlier twin, and exactly one change for each version of an article."""
     firsts = _first_of_each_story(connection, made)
     flagged = _flagged_before(connection, [one.id for one, _ in made if one.version])
-    flags = [row for one, value in made for row in flag_rows(one.id, one.version + 1, value.classification)]
+    told = {one.id: snapshot(one, value, firsts[value.fingerprint]) for one, value in made}
+    flags = [row for one, _ in made for row in flag_rows(one.id, one.version + 1, told[one.id]["flags"])]
     if flags:
         connection.execute(insert(flag).on_conflict_do_nothing(), flags)
     connection.execute(
@@ -129,10 +130,10 @@ def write_classified(connection: Connection, made: Sequence[tuple[Entry, Classif
                 "entry_id": one.id,
                 "version": one.version + 1,
                 "type": "updated" if one.version else "created",
-                "payload": (told := snapshot(one, value, firsts[value.fingerprint])),
-                "unflagged": sorted(flagged.get(one.id, set()) - flagged_in(told)),
+                "payload": told[one.id],
+                "unflagged": sorted(flagged.get(one.id, set()) - flagged_in(told[one.id])),
             }
-            for one, value in made
+            for one, _ in made
         ],
     )
     ids = [one.id for one, _ in made]
@@ -140,23 +141,9 @@ def write_classified(connection: Connection, made: Sequence[tuple[Entry, Classif
     return {}
 
 
-def flag_rows(one: UUID, version: int, found: Classification) -> list[dict[str, Any]]:
-    """Return the flags of an article's version as their table keeps them."""
-    return [
-        {
-            "entry_id": one,
-            "version": version,
-            "topic": mark.topic,
-            "probability": mark.probability,
-            "flagged": mark.flagged,
-            "evidence": [evidence_json(span) for span in mark.evidence],
-            "pack_version": mark.pack_version,
-            "model": found.model,
-            "band": mark.band,
-            "sentence": span_json(mark.sentence) if mark.sentence else None,
-        }
-        for mark in found.flags
-    ]
+def flag_rows(one: UUID, version: int, flags: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return flags of an article's version, as `flag_json` tells them, as their table keeps them."""
+    return [{"entry_id": one, "version": version, **mark} for mark in flags]
 
 
 def flagged_in(told: Mapping[str, Any]) -> set[str]:
@@ -250,7 +237,8 @@ def classification_json(found: Classification) -> dict[str, Any]:
 
 
 def flag_json(mark: Flag, model: str) -> dict[str, Any]:
-    """Return one flag as downstream reads it. The same shape everywhere: change log, API, `classify --jsonl`."""
+    """Return one flag as downstream reads it. The same shape everywhere: change log, API, `classify --jsonl`; and the
+    same names as in its table."""
     return {
         "topic": mark.topic,
         "probability": round(mark.probability, 4),

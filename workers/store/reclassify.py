@@ -5,7 +5,7 @@ revision, and whoever publishes a new version meanwhile is not waited for and wi
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,11 +16,11 @@ from sqlalchemy import (
     Engine,
     and_,
     delete,
-    insert,
     select,
     tuple_,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert
 
 from workers.domain.values import Classification
 from workers.store.articles import classification_json, flag_rows, flagged_in
@@ -73,7 +73,7 @@ def read_told(engine: Engine, ids: Sequence[UUID]) -> list[Told]:
         .where(entry.c.id.in_(ids))
         .order_by(entry.c.id)
     )
-    with engine.connect() as connection:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:  # two journeys fewer
         return [Told(*row) for row in connection.execute(query)]
 
 
@@ -87,62 +87,61 @@ def told_anew(told: Told, found: Classification, topic: str | None = None) -> di
     return told.change | new
 
 
-def write_reclassified(
-    engine: Engine, made: Sequence[tuple[Told, Classification]], *, topic: str | None = None
-) -> set[UUID]:
-    """Replace the flags of articles, with one `reclassified` change each, in one transaction.
+def write_reclassified(engine: Engine, made: Sequence[tuple[Told, dict[str, Any]]]) -> set[UUID]:
+    """Replace articles as readers have them by what `told_anew` makes of them: one `reclassified` change each, and
+    those flags that differ, in one transaction.
 
     Returns the ids of those that stood as they were read; the others are left alone, and so are those that somebody
     holds at this moment: nobody on the path is waited for.
     """
-    ready = {told.id: _made(told, found, topic) for told, found in made}  # before anything is locked
+    ready = {told.id: _rows(told, anew) for told, anew in made}  # before anything is locked
     with engine.begin() as connection:
-        won = _lock(connection, [told for told, _ in made])
-        kept = [told for told, _ in made if told.id in won]
-        if kept:
-            _delete_flags(connection, kept, topic)
-            rows = [row for told in kept for row in ready[told.id].flags]
-            if rows:
-                connection.execute(insert(flag), rows)
-            connection.execute(insert(change), [ready[told.id].change for told in kept])
-            connection.execute(update(entry).where(entry.c.id.in_(won)).values(revision=entry.c.revision + 1))
+        won = _take(connection, [told for told, _ in made])
+        rows = [ready[told.id] for told, _ in made if told.id in won]
+        if gone := [key for of_one in rows for key in of_one.gone]:
+            connection.execute(delete(flag).where(tuple_(flag.c.entry_id, flag.c.version, flag.c.topic).in_(gone)))
+        if flags := [row for of_one in rows for row in of_one.flags]:
+            connection.execute(_UPSERT, flags)
+        if rows:
+            connection.execute(insert(change), [of_one.change for of_one in rows])
     return won
 
 
-class _Made(NamedTuple):
+class _Rows(NamedTuple):
     """The rows of one article."""
 
-    flags: list[dict[str, Any]]
+    gone: list[tuple[UUID, int, str]]  # the keys of flags that it has no more
+    flags: list[dict[str, Any]]  # those that are new or others
     change: dict[str, Any]
 
 
-def _made(told: Told, found: Classification, topic: str | None) -> _Made:
-    flags = flag_rows(told.id, told.version, _only(found, topic))
-    return _Made(flags, _change(told, told_anew(told, found, topic)))
+def _rows(told: Told, anew: dict[str, Any]) -> _Rows:
+    old, new = ({mark["topic"]: mark for mark in flags} for flags in (told.change["flags"], anew["flags"]))
+    return _Rows(
+        gone=[(told.id, told.version, topic) for topic in sorted(old.keys() - new.keys())],
+        flags=flag_rows(told.id, told.version, (mark for topic, mark in new.items() if mark != old.get(topic))),
+        change={
+            "event_id": uuid_utils.compat.uuid7(),
+            "entry_id": told.id,
+            "version": told.version,
+            "revision": told.revision + 1,
+            "type": "reclassified",
+            "payload": anew,
+            "unflagged": sorted(flagged_in(told.change) - flagged_in(anew)),
+        },
+    )
 
 
-def _lock(connection: Connection, made: Sequence[Told]) -> set[UUID]:
+_NEW = insert(flag)
+_KEY = ("entry_id", "version", "topic")
+_UPSERT = _NEW.on_conflict_do_update(
+    index_elements=_KEY, set_={column.name: column for column in _NEW.excluded if column.name not in _KEY}
+)
+
+
+def _take(connection: Connection, made: Sequence[Told]) -> set[UUID]:
+    """Count the revision of those that stand as they were read and that nobody holds; return their ids."""
     stands = tuple_(entry.c.id, entry.c.version, entry.c.revision).in_([(o.id, o.version, o.revision) for o in made])
-    query = select(entry.c.id).where(stands).order_by(entry.c.id).with_for_update(skip_locked=True)
-    return set(connection.execute(query).scalars())
-
-
-def _delete_flags(connection: Connection, made: Sequence[Told], topic: str | None) -> None:
-    old = delete(flag).where(tuple_(flag.c.entry_id, flag.c.version).in_([(told.id, told.version) for told in made]))
-    connection.execute(old if topic is None else old.where(flag.c.topic == topic))
-
-
-def _only(found: Classification, topic: str | None) -> Classification:
-    return found if topic is None else replace(found, flags=tuple(m for m in found.flags if m.topic == topic))
-
-
-def _change(told: Told, anew: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "event_id": uuid_utils.compat.uuid7(),
-        "entry_id": told.id,
-        "version": told.version,
-        "revision": told.revision + 1,
-        "type": "reclassified",
-        "payload": anew,
-        "unflagged": sorted(flagged_in(told.change) - flagged_in(anew)),
-    }
+    free = select(entry.c.id).where(stands).order_by(entry.c.id).with_for_update(skip_locked=True).cte("free")
+    taken = update(entry).where(entry.c.id == free.c.id).values(revision=entry.c.revision + 1).returning(entry.c.id)
+    return set(connection.execute(taken).scalars())
