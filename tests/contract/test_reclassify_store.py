@@ -1,6 +1,6 @@
 """Another classification of published articles: what readers get, and what is left alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,6 @@ from tests.making import (
 )
 from workers.domain.outcomes import State
 from workers.domain.values import Classification, Flag
-from workers.store import reclassify
 from workers.store.changes import changes_after, number
 from workers.store.overview import broken_invariants
 from workers.store.reading import article_by_id, list_articles, was_flagged
@@ -44,18 +43,23 @@ def publish(engine: Engine, *flags: Flag) -> UUID:
     return one
 
 
-def told(engine: Engine, one: UUID) -> Told:
-    (found,) = read_told(engine, [one])
-    return found
+def told(engine: Engine, *ids: UUID) -> list[Told]:
+    with engine.connect() as connection:
+        return read_told(connection, ids)
 
 
 def found(*flags: Flag) -> Classification:
     return Classification(flags=flags, model="test 2")
 
 
+def write(engine: Engine, seen: Sequence[Told], *flags: Flag, topic: str | None = None) -> set[UUID]:
+    """Write the same flags for articles as they were read."""
+    with engine.begin() as connection:
+        return write_reclassified(connection, [(one, told_anew(one, found(*flags), topic)) for one in seen])
+
+
 def replace(engine: Engine, one: UUID, *flags: Flag, topic: str | None = None) -> set[UUID]:
-    was = told(engine, one)
-    return write_reclassified(engine, [(was, told_anew(was, found(*flags), topic))])
+    return write(engine, told(engine, one), *flags, topic=topic)
 
 
 def flags_of(engine: Engine, one: UUID) -> dict[str, tuple[float, str, str]]:
@@ -127,7 +131,7 @@ class TestWritten:
         one = publish(engine, BORDER)
         early = told(engine, one)
         assert replace(engine, one, SANCTIONS) == {one}
-        assert write_reclassified(engine, [(early, told_anew(early, found()))]) == set()
+        assert write(engine, early) == set()
         assert (len(created_changes(engine)), set(flags_of(engine, one))) == (2, {"sanctions"})
 
     def test_no_flag_is_a_result(self, engine: Engine) -> None:
@@ -152,30 +156,34 @@ class TestWritten:
 
     def test_what_would_be_told_is_what_is_told(self, engine: Engine) -> None:
         one = publish(engine, BORDER)
-        expected = told_anew(told(engine, one), found(SANCTIONS))
+        expected = told_anew(told(engine, one)[0], found(SANCTIONS))
         replace(engine, one, SANCTIONS)
         assert created_changes(engine)[-1].payload == expected
 
-    def test_rows_are_made_before_any_is_locked(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-        made = [
-            (one, told_anew(one, found(SANCTIONS)))
-            for one in read_told(engine, bring(engine, discover(engine, 2), State.CLASSIFIED))
-        ]
-        steps: list[str] = []
+    def test_a_flag_that_stands_is_not_written_again(self, engine: Engine) -> None:
+        one = publish(engine, BORDER, SANCTIONS)
+        places = "SELECT topic, ctid::text AS place FROM flag"
+        with engine.connect() as connection:
+            before = {row.topic: row.place for row in connection.execute(text(places))}
+        (was,) = told(engine, one)
+        border, sanctions = was.change["flags"]
+        anew = was.change | {"flags": [border, sanctions | {"probability": 0.5}]}
+        with engine.begin() as connection:
+            assert write_reclassified(connection, [(was, anew)]) == {one}
+            after = {row.topic: row.place for row in connection.execute(text(places))}
+        assert after["border-cooperation"] == before["border-cooperation"]
+        assert after["sanctions"] != before["sanctions"]
+        assert flags_of(engine, one)["sanctions"] == (0.5, "2", "test 1")
+        assert created_changes(engine)[-1].payload == anew
 
-        def noted(name: str) -> Callable[..., Any]:
-            real = getattr(reclassify, name)
-
-            def step(*given: Any) -> Any:
-                steps.append(name)
-                return real(*given)
-
-            return step
-
-        for name in ("flag_rows", "_take"):
-            monkeypatch.setattr(reclassify, name, noted(name))
-        assert len(write_reclassified(engine, made)) == 2
-        assert steps == ["flag_rows"] * 2 + ["_take"]
+    def test_all_that_is_told_of_a_flag_is_in_its_row(self, engine: Engine) -> None:
+        one = publish(engine, BORDER)
+        replace(engine, one, make_flag(probability=0.3, flagged=False, sentence=None), SANCTIONS)
+        with engine.connect() as connection:
+            query = text("SELECT * FROM flag WHERE entry_id = :id ORDER BY topic")
+            rows = [dict(row) for row in connection.execute(query, {"id": one}).mappings()]
+        marks = sorted(created_changes(engine)[-1].payload["flags"], key=lambda mark: str(mark["topic"]))
+        assert rows == [{"entry_id": one, "version": 1, **mark} for mark in marks]
 
     def test_flags_and_change_stand_or_fall_together(self, engine: Engine) -> None:
         one = publish(engine, BORDER)
@@ -205,13 +213,12 @@ class TestBesideThePath:
         set_entry(engine, one, state="fetched")
         for state in (State.FETCHED, State.EXTRACTED):
             advance(engine, [one], state)
-        assert write_reclassified(engine, [(early, told_anew(early, found(SANCTIONS)))]) == set()
+        assert write(engine, early, SANCTIONS) == set()
 
     def test_what_somebody_holds_is_not_waited_for(self, engine: Engine) -> None:
         first, held = sorted(bring(engine, discover(engine, 2), State.CLASSIFIED))
         with holding(engine, held):
-            made = [(one, told_anew(one, found(SANCTIONS))) for one in read_told(engine, [first, held])]
-            assert write_reclassified(engine, made) == {first}
+            assert write(engine, told(engine, first, held), SANCTIONS) == {first}
         assert [row.entry_id for row in created_changes(engine) if row.type == "reclassified"] == [first]
 
     def test_a_lease_does_not_matter_and_stays(self, engine: Engine) -> None:

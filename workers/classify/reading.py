@@ -207,7 +207,8 @@ class Reader:
                 continue
             for group in rule.groups:
                 if group not in members:
-                    members[group] = [hit for hit in sorted(set(found.members[group])) if is_outside(masks, *hit)]
+                    hits = sorted(set(found.members[group]))
+                    members[group] = [hit for hit in hits if is_outside(masks, *hit)] if masks else hits
             # rules have keys below zero, so that they never meet the number of a term
             joined = [
                 Span(field, start, end, rule.weight, -1 - number)

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
 console = Console(highlight=False)
 
-#: Articles of a transaction: few, for whoever waits for one of them waits for all.
-BATCH = 10
+#: Articles that a helper is handed at a time: while this process hands them on and counts what came of them, helpers
+#: take it for somebody else.
+BATCH = 50
 #: Articles shown of each topic that gain its flag, and of those that lose it.
 SAMPLES = 3
 TITLE_WIDTH = 100

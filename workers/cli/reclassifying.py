@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 #: New objects between two collections of rubbish: with the usual 700 they cost a helper a twentieth of its time.
 TIDY_EVERY = 50_000
 
+#: Articles that are read, and written, by one statement, which is not stopped: few, for whoever waits for one of them
+#: waits for all; but not fewer, for each is work that the path has to make room for (`docs/classification.md`).
+TRANSACTION = 25
+
 #: A probability that moved by less is no news: readers keep the flag that they have, with the pack that raised it.
 TELLING = 0.05
 
@@ -145,21 +149,22 @@ class _Helper:
         """Classify published articles; write down what changed, if asked to."""
         looks: dict[UUID, Look] = {}
         changed: list[tuple[Told, dict[str, Any]]] = []
-        with self._aside.in_one_go():  # the database works for us meanwhile: it would look like somebody else
-            stored = read_told(self._engine, ids)
-        with self._aside.stoppable():
-            for told in stored:
-                found = self._classifier.classify(told.title, told.text, told.language)
-                anew = told_anew(told, found, self._topic)
-                looks[told.id] = _look(told, anew)
-                if looks[told.id].verdict is not Verdict.SAME:
-                    changed.append((told, anew))
-        if changed and self._apply:
-            with self._aside.in_one_go():  # rows are locked, too
-                won = write_reclassified(self._engine, changed)
-            for told, _ in changed:
-                if told.id not in won:
-                    looks[told.id] = Look(told.id, Verdict.BUSY, told.language)
+        with self._engine.connect() as connection:
+            with self._aside.in_one_go():  # the database works for us meanwhile: it would look like somebody else
+                stored = read_told(connection, ids)
+            with self._aside.stoppable():
+                for told in stored:
+                    found = self._classifier.classify(told.title, told.text, told.language)
+                    anew = told_anew(told, found, self._topic)
+                    looks[told.id] = _look(told, anew)
+                    if looks[told.id].verdict is not Verdict.SAME:
+                        changed.append((told, anew))
+            if changed and self._apply:
+                with self._aside.in_one_go():  # rows are locked, too
+                    won = write_reclassified(connection, changed)
+                for told, _ in changed:
+                    if told.id not in won:
+                        looks[told.id] = Look(told.id, Verdict.BUSY, told.language)
         return list(looks.values())
 
 
@@ -192,6 +197,7 @@ def _begin(
     threading.Thread(target=_end_with_parent, daemon=True).start()
     stand_aside()
     engine = make_engine(database_url, role="reclassify", pool_size=1)
+    engine = engine.execution_options(isolation_level="AUTOCOMMIT")  # each statement is whole: fewer journeys
     _helper = _Helper(engine, classifier_of(packs, model), topic, apply, Aside(crew))
     gc.freeze()  # packs and libraries stay: nothing in them is looked at for rubbish
     gc.set_threshold(TIDY_EVERY)
@@ -208,7 +214,8 @@ def _end_with_parent() -> None:
 def _work(ids: Sequence[UUID]) -> list[Look]:
     assert _helper is not None  # noqa: S101  (`_begin` came first)
     try:
-        return _helper.look(ids)
+        some = (ids[first : first + TRANSACTION] for first in range(0, len(ids), TRANSACTION))
+        return [look for few in some for look in _helper.look(few)]
     except OperationalError as error:  # names the statement and its values: too much for another process and a person
         raise Unavailable(f"the database does not answer: {str(error).splitlines()[0]}") from None
     except StatementError as error:  # so does this one

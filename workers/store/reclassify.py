@@ -6,25 +6,16 @@ revision, and whoever publishes a new version meanwhile is not waited for and wi
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    and_,
-    delete,
-    select,
-    tuple_,
-    update,
-)
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from workers.domain.values import Classification
-from workers.store.articles import classification_json, flag_rows, flagged_in
-from workers.store.schema import article, change, entry, flag
+from workers.store.articles import classification_json, flagged_in
+from workers.store.schema import article, change, entry
 from workers.store.wanted import Wanted, among, count_entries, entry_ids
 
 
@@ -56,7 +47,7 @@ def _published(wanted: Wanted) -> ColumnElement[bool]:
     return and_(entry.c.version > 0, among(wanted))
 
 
-def read_told(engine: Engine, ids: Sequence[UUID]) -> list[Told]:
+def read_told(connection: Connection, ids: Sequence[UUID]) -> list[Told]:
     """Return published articles in the order of their ids."""
     last = and_(
         change.c.entry_id == entry.c.id, change.c.version == entry.c.version, change.c.revision == entry.c.revision
@@ -73,8 +64,7 @@ def read_told(engine: Engine, ids: Sequence[UUID]) -> list[Told]:
         .where(entry.c.id.in_(ids))
         .order_by(entry.c.id)
     )
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:  # two journeys fewer
-        return [Told(*row) for row in connection.execute(query)]
+    return [Told(*row) for row in connection.execute(query)]
 
 
 def told_anew(told: Told, found: Classification, topic: str | None = None) -> dict[str, Any]:
@@ -87,61 +77,60 @@ def told_anew(told: Told, found: Classification, topic: str | None = None) -> di
     return told.change | new
 
 
-def write_reclassified(engine: Engine, made: Sequence[tuple[Told, dict[str, Any]]]) -> set[UUID]:
+#: All in one statement: each journey to the server is a moment at which the path finds a core taken. The flags that are
+#: written are those of the payload whose topics are `moved`; whoever holds an entry, or has changed it, is let win.
+REPLACE = text("""
+WITH made AS (
+    SELECT * FROM jsonb_to_recordset(:made) AS made (
+        entry_id uuid, version integer, revision integer, event_id uuid, payload jsonb, unflagged text[], moved text[],
+        gone text[])
+), free AS (
+    SELECT entry.id FROM entry JOIN made ON made.entry_id = entry.id
+     WHERE (entry.version, entry.revision) = (made.version, made.revision)
+     ORDER BY entry.id FOR UPDATE OF entry SKIP LOCKED
+), taken AS (
+    UPDATE entry SET revision = entry.revision + 1 FROM free WHERE entry.id = free.id
+    RETURNING entry.id AS entry_id, entry.revision AS next
+), lost AS (
+    DELETE FROM flag USING made JOIN taken USING (entry_id)
+     WHERE flag.entry_id = made.entry_id AND flag.version = made.version AND flag.topic = ANY (made.gone)
+), raised AS (
+    INSERT INTO flag (entry_id, version, topic, probability, flagged, band, evidence, sentence, pack_version, model)
+    SELECT entry_id, version, mark.*
+      FROM made JOIN taken USING (entry_id), jsonb_to_recordset(payload -> 'flags') AS mark (
+           topic text, probability float, flagged boolean, band text, evidence jsonb, sentence jsonb, pack_version text,
+           model text)
+     WHERE topic = ANY (moved)
+    ON CONFLICT (entry_id, version, topic) DO UPDATE SET
+        (probability, flagged, band, evidence, sentence, pack_version, model) =
+        (excluded.probability, excluded.flagged, excluded.band, excluded.evidence, excluded.sentence,
+         excluded.pack_version, excluded.model)
+)
+INSERT INTO change (event_id, entry_id, version, revision, type, payload, unflagged)
+SELECT event_id, entry_id, version, next, 'reclassified', payload, unflagged FROM made JOIN taken USING (entry_id)
+RETURNING entry_id
+""").bindparams(bindparam("made", type_=JSONB))
+
+
+def write_reclassified(connection: Connection, made: Sequence[tuple[Told, dict[str, Any]]]) -> set[UUID]:
     """Replace articles as readers have them by what `told_anew` makes of them: one `reclassified` change each, and
-    those flags that differ, in one transaction.
+    those flags that differ.
 
     Returns the ids of those that stood as they were read; the others are left alone, and so are those that somebody
     holds at this moment: nobody on the path is waited for.
     """
-    ready = {told.id: _rows(told, anew) for told, anew in made}  # before anything is locked
-    with engine.begin() as connection:
-        won = _take(connection, [told for told, _ in made])
-        rows = [ready[told.id] for told, _ in made if told.id in won]
-        if gone := [key for of_one in rows for key in of_one.gone]:
-            connection.execute(delete(flag).where(tuple_(flag.c.entry_id, flag.c.version, flag.c.topic).in_(gone)))
-        if flags := [row for of_one in rows for row in of_one.flags]:
-            connection.execute(_UPSERT, flags)
-        if rows:
-            connection.execute(insert(change), [of_one.change for of_one in rows])
-    return won
+    return set(connection.execute(REPLACE, {"made": [_row(told, anew) for told, anew in made]}).scalars())
 
 
-class _Rows(NamedTuple):
-    """The rows of one article."""
-
-    gone: list[tuple[UUID, int, str]]  # the keys of flags that it has no more
-    flags: list[dict[str, Any]]  # those that are new or others
-    change: dict[str, Any]
-
-
-def _rows(told: Told, anew: dict[str, Any]) -> _Rows:
+def _row(told: Told, anew: dict[str, Any]) -> dict[str, Any]:
     old, new = ({mark["topic"]: mark for mark in flags} for flags in (told.change["flags"], anew["flags"]))
-    return _Rows(
-        gone=[(told.id, told.version, topic) for topic in sorted(old.keys() - new.keys())],
-        flags=flag_rows(told.id, told.version, (mark for topic, mark in new.items() if mark != old.get(topic))),
-        change={
-            "event_id": uuid_utils.compat.uuid7(),
-            "entry_id": told.id,
-            "version": told.version,
-            "revision": told.revision + 1,
-            "type": "reclassified",
-            "payload": anew,
-            "unflagged": sorted(flagged_in(told.change) - flagged_in(anew)),
-        },
-    )
-
-
-_NEW = insert(flag)
-_KEY = ("entry_id", "version", "topic")
-_UPSERT = _NEW.on_conflict_do_update(
-    index_elements=_KEY, set_={column.name: column for column in _NEW.excluded if column.name not in _KEY}
-)
-
-
-def _take(connection: Connection, made: Sequence[Told]) -> set[UUID]:
-    """Count the revision of those that stand as they were read and that nobody holds; return their ids."""
-    stands = tuple_(entry.c.id, entry.c.version, entry.c.revision).in_([(o.id, o.version, o.revision) for o in made])
-    free = select(entry.c.id).where(stands).order_by(entry.c.id).with_for_update(skip_locked=True).cte("free")
-    taken = update(entry).where(entry.c.id == free.c.id).values(revision=entry.c.revision + 1).returning(entry.c.id)
-    return set(connection.execute(taken).scalars())
+    return {
+        "entry_id": str(told.id),
+        "version": told.version,
+        "revision": told.revision,
+        "event_id": str(uuid_utils.compat.uuid7()),
+        "payload": anew,
+        "unflagged": sorted(flagged_in(told.change) - flagged_in(anew)),
+        "moved": [topic for topic, mark in new.items() if mark != old.get(topic)],
+        "gone": sorted(old.keys() - new.keys()),
+    }
