@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=100_000)
     parser.add_argument("--length", type=int, default=5_000, help="characters of an article")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--live", type=int, default=4_000, help="new pages that are kept ready")
+    parser.add_argument("--live", type=int, default=15_000, help="new pages that are kept ready")
     parser.add_argument("--most", type=float, default=6.0, help="ms an article that are allowed (10 min for 100,000)")
     parser.add_argument("--worse", type=float, default=10.0, help="per cent that the live p95 may be worse")
     options = parser.parse_args()
