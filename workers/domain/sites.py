@@ -4,11 +4,12 @@ The Public Suffix List comes inside the `tld` package. Its private part counts (
 with one landlord are two sites, and neither may speak for the other.
 """
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
-from workers.domain.urls import MAX_URL, ascii_host, canonical_url, web_link
+from workers.domain.urls import DOTS, MAX_URL, ascii_host, canonical_url, web_link
 
 if TYPE_CHECKING:
     from tld.base import BaseTLDSourceParser
@@ -24,6 +25,12 @@ CHOOSING = frozenset((
 ))  # fmt: skip
 CHOOSING_ENDS = ("id", "no", "nr", "num", "idx")
 
+#: Never in a domain (URL Standard, forbidden domain code points; and the spaces that Unicode has besides): such a host
+#: is an address of version 6, or nonsense.
+FORBIDDEN = re.compile(r"[\s\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
+
+_DOT = re.compile(f"[{re.escape(DOTS)}]")
+
 
 def registrable_domain(host: str) -> str | None:
     """Return the domain that somebody registered: the public suffix and one label (`bbc.co.uk`), in ASCII.
@@ -32,8 +39,8 @@ def registrable_domain(host: str) -> str | None:
     list: about 0.1 s and 12 MB.
     """
     name = ascii_host(host)
-    labels = name.split(".")
-    if ":" in name or not all(labels):
+    labels = _DOT.split(name)
+    if not all(labels) or FORBIDDEN.search(name):
         return None
     from tld import get_tld  # late: most commands never ask
 
@@ -43,7 +50,8 @@ def registrable_domain(host: str) -> str | None:
     if not isinstance(suffix, str):
         return None
     count = suffix.count(".") + 1
-    return ".".join(labels[-count - 1 :]) if len(labels) > count else None
+    # once more: a ß further down had kept the whole name in its own letters
+    return ascii_host(".".join(labels[-count - 1 :])) if len(labels) > count else None
 
 
 def same_site(one: str, other: str) -> bool:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import tld.utils
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workers.domain import sites
@@ -26,6 +26,8 @@ from workers.domain.urls import MAX_URL, canonical_url
         ("www.one.github.io", "one.github.io"),
         ("www.bücher.de", "xn--bcher-kva.de"),
         ("fa.faß.de", "faß.de"),
+        ("straße.bücher.de", "xn--bcher-kva.de"),
+        ("straße.example。org", "example.org"),
         ("www.xn--55qx5d.cn", "www.xn--55qx5d.cn"),
         ("a.b.公司.cn", "b.xn--55qx5d.cn"),
         ("news.сайт.рф", "xn--80aswg.xn--p1ai"),
@@ -46,6 +48,9 @@ from workers.domain.urls import MAX_URL, canonical_url
         ("a..org", None),
         (".org", None),
         ("[", None),
+        ("[2001:db8::1]", None),
+        ("[.0.org]", None),
+        ("somebody@example.org", None),
     ],
 )
 def test_the_registered_domain_is_a_public_suffix_and_one_label(host: str, expected: str | None) -> None:
@@ -190,6 +195,7 @@ def test_no_claim_raises_and_what_is_believed_is_canonical_and_of_the_same_site(
 
 @settings(max_examples=200)
 @given(st.one_of(st.text(), PIECES))
+@example("[.0.ORG]")
 def test_any_host_has_an_answer_that_is_its_own_end(host: str) -> None:
     domain = registrable_domain(host)
     assert domain is None or registrable_domain(domain) == domain
